@@ -1,0 +1,1 @@
+//! Bridges to other crates, each behind a feature of its name.

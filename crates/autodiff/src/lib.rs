@@ -1,0 +1,42 @@
+#![doc = include_str!("../README.md")]
+
+pub mod check;
+pub mod debug;
+pub mod op;
+pub mod shape;
+
+mod abstract_value;
+mod batched;
+mod derivative;
+mod dual;
+mod dual_n;
+mod error;
+mod interop;
+mod matmul;
+mod operators;
+mod program;
+mod rules;
+mod scalar;
+mod tape;
+mod tensor;
+mod value;
+mod var;
+
+pub use abstract_value::Abstract;
+pub use batched::Batched;
+pub use derivative::{
+    Failure, Nested, derivative, grad, grad_or_zeros, hessian, hvp, jacobian, jvp, nth_derivative, try_derivative,
+    try_grad, try_hessian, try_hvp, try_jacobian, try_jvp, try_nth_derivative, try_value_and_grad, try_vjp,
+    value_and_grad, vjp,
+};
+pub use dual::Dual;
+pub use dual_n::DualN;
+pub use error::{Error, Result};
+pub use op::{Compare, Custom, Op};
+pub use program::{Counts, Disconnected, Kind, Node, Program, SourceLine};
+pub use scalar::Element;
+pub use shape::{Axes, Shape};
+pub use tape::Tape;
+pub use tensor::{Constant, Tensor};
+pub use value::Value;
+pub use var::Var;

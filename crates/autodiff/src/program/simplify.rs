@@ -1,0 +1,106 @@
+//! Simplification that never changes a bit of the result: dead code, common subexpressions, exact constant folding.
+
+use super::{Kind, Node, Place, Program};
+use crate::op::{Op, Unary};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+
+impl Program {
+    /// The program without what no output needs, with equal subexpressions computed once, and with constants folded
+    /// where the result has the same bits for every element type: ops that move elements or change their sign.
+    ///
+    /// Time and memory: linear in the number of ops and the size of the constants.
+    #[must_use]
+    pub fn simplify(&self) -> Self {
+        let mut builder = Builder::default();
+        let mut places: Vec<Place> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let args = node.args.iter().map(|&a| places[a as usize]).collect();
+            places.push(builder.place(Node { args, ..node.clone() }));
+        }
+        let simplified = Self {
+            nodes: builder.nodes,
+            inputs: self.inputs.iter().map(|&i| places[i as usize]).collect(),
+            outputs: self.outputs.iter().map(|&i| places[i as usize]).collect(),
+        };
+        simplified.without_dead_code()
+    }
+
+    /// Only what the outputs need, and all inputs.
+    #[must_use]
+    pub(crate) fn without_dead_code(&self) -> Self {
+        let mut needed = vec![false; self.nodes.len()];
+        for &i in self.outputs.iter().chain(&self.inputs) {
+            needed[i as usize] = true;
+        }
+        for i in (0..self.nodes.len()).rev() {
+            if needed[i] {
+                for &arg in &self.nodes[i].args {
+                    needed[arg as usize] = true;
+                }
+            }
+        }
+        let mut places = vec![0; self.nodes.len()];
+        let mut nodes = Vec::new();
+        for (i, node) in self.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
+            places[i] = nodes.len() as Place;
+            let args = node.args.iter().map(|&a| places[a as usize]).collect();
+            nodes.push(Node { args, ..node.clone() });
+        }
+        Self {
+            nodes,
+            inputs: self.inputs.iter().map(|&i| places[i as usize]).collect(),
+            outputs: self.outputs.iter().map(|&i| places[i as usize]).collect(),
+        }
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    nodes: Vec<Node>,
+    seen: HashMap<(Op, SmallVec<[Place; 2]>), Place>,
+    constants: HashMap<u64, Vec<Place>>,
+}
+
+impl Builder {
+    /// The place of an equal node that is already there, or of this one, added.
+    fn place(&mut self, mut node: Node) -> Place {
+        if let Kind::Op(op) = &node.kind {
+            if let [arg] = node.args[..]
+                && let Kind::Constant(constant) = &self.nodes[arg as usize].kind
+                && is_exact(op)
+            {
+                node.kind = Kind::Constant(constant.map_exact(op));
+                node.args.clear();
+            } else {
+                let key = (op.clone(), node.args.clone());
+                if let Some(&place) = self.seen.get(&key) {
+                    return place;
+                }
+                self.seen.insert(key, self.nodes.len() as Place);
+            }
+        }
+        if let Kind::Constant(constant) = &node.kind {
+            let places = self.constants.entry(constant.bits_hash()).or_default();
+            let same = |&&place: &&Place| matches!(&self.nodes[place as usize].kind, Kind::Constant(c) if c.same_bits(constant));
+            if let Some(&place) = places.iter().find(same) {
+                return place;
+            }
+            places.push(self.nodes.len() as Place);
+        }
+        self.nodes.push(node);
+        (self.nodes.len() - 1) as Place
+    }
+}
+
+/// Whether rounding to an element type commutes with the op, so that folding it cannot change a bit.
+fn is_exact(op: &Op) -> bool {
+    matches!(
+        op,
+        Op::Unary(Unary::Neg | Unary::Abs | Unary::StopGradient | Unary::Fill(_))
+            | Op::Reshape(_)
+            | Op::Permute(_)
+            | Op::Slice(_)
+            | Op::Flip(_)
+    )
+}

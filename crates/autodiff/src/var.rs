@@ -1,0 +1,179 @@
+//! `Var<'t, V>`: a place on a tape, as a carrier.
+
+use crate::op::{Binary, Op, Unary};
+use crate::rules::{self, Partial};
+use crate::shape::Shape;
+use crate::tape::{Args, Entry, Inner, Source, Tape};
+use crate::tensor::Constant;
+use crate::value::Value;
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+use std::panic::Location;
+
+/// A place on a [`Tape`], where its value lives. Always `Copy`, so `a * b` needs no `&` even for arrays.
+///
+/// Any carrier can stand on a tape: `Var<f64>` is scalar reverse mode, `Var<Tensor<f32>>` reverse mode over arrays,
+/// `Var<Dual<f64>>` forward over reverse, `Var<Var<f64>>` reverse over reverse.
+pub struct Var<'t, V: Value> {
+    tape: &'t Inner<V>,
+    index: u32,
+    /// The value itself, for plain scalars.
+    inline: V::Inline,
+    brand: PhantomData<Cell<&'t ()>>,
+}
+
+impl<V: Value> Clone for Var<'_, V> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V: Value> Copy for Var<'_, V> {}
+
+impl<V: Value> fmt::Debug for Var<'_, V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Var({:?})", self.value())
+    }
+}
+
+impl<'t, V: Value> Var<'t, V> {
+    #[inline(always)]
+    pub(crate) fn new(tape: Tape<'t, V>, index: u32, inline: V::Inline) -> Self {
+        Self { tape: tape.inner, index, inline, brand: PhantomData }
+    }
+
+    #[inline(always)]
+    fn moved_to(self, index: u32, inline: V::Inline) -> Self {
+        Self { index, inline, ..self }
+    }
+
+    #[inline(always)]
+    pub(crate) fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The tape it stands on.
+    pub fn tape(self) -> Tape<'t, V> {
+        Tape::from_inner(self.tape)
+    }
+
+    /// Its value. Arrays share their buffer, so this is cheap.
+    #[inline(always)]
+    pub fn value(&self) -> V {
+        V::from_inline(self.inline).unwrap_or_else(|| self.tape.value(self.index))
+    }
+
+    /// Puts a scalar operation with up to two differentiated arguments on the tape.
+    #[inline(always)]
+    fn push_scalar(self, value: &V, parts: [(Partial<V>, u32); 2]) -> Self {
+        let number = |c: f64| V::literal(c).expect("a scalar needs no context for a literal");
+        let node = parts.map(|(partial, parent)| match partial {
+            Partial::Zero => (number(0.0), 0),
+            Partial::Constant(c) => (number(c), parent),
+            Partial::Of(p) => (p, parent),
+        });
+        let [(p, i), (q, j)] = node;
+        self.moved_to(self.tape.push_node([p, q], [i, j]), value.to_inline())
+    }
+
+    /// Any op on scalars: its partials are its tangents in the directions of the arguments.
+    #[track_caller]
+    fn apply_scalar(op: &Op, args: &[&Self]) -> Self {
+        let values: Vec<V> = args.iter().map(|x| x.value()).collect();
+        let values: Vec<&V> = values.iter().collect();
+        let out = V::apply(op, &values);
+        let one = V::literal(1.0).expect("a scalar needs no context for a literal");
+        let mut result = args[0].moved_to(0, out.to_inline());
+        for (i, arg) in args.iter().enumerate().filter(|(_, x)| x.index != 0) {
+            let mut tangents = vec![None; args.len()];
+            tangents[i] = Some(&one);
+            if let Some(partial) = rules::jvp(op, &values, &out, &tangents) {
+                let carried = if result.index == 0 { Partial::Zero } else { Partial::Constant(1.0) };
+                result = arg.push_scalar(&out, [(Partial::Of(partial), arg.index), (carried, result.index)]);
+            }
+        }
+        result
+    }
+}
+
+impl<V: Value> Value for Var<'_, V> {
+    type Inline = ();
+    type Slot<W: Value> = Option<W>;
+
+    fn to_inline(&self) {}
+
+    fn from_inline((): ()) -> Option<Self> {
+        None
+    }
+
+    #[track_caller]
+    fn apply(op: &Op, args: &[&Self]) -> Self {
+        if V::SCALAR {
+            return match (op, args) {
+                (Op::Unary(op), [x]) => Self::unary(*op, x),
+                (Op::Binary(op), [a, b]) => Self::binary(*op, a, b),
+                _ => Self::apply_scalar(op, args),
+            };
+        }
+        let Some(&first) = args.first() else { panic!("{op}: no arguments given") };
+        let places: Args = args.iter().map(|x| x.index).collect();
+        let index = first.tape.apply(op, places);
+        first.moved_to(index, first.inline)
+    }
+
+    #[inline(always)]
+    fn shape(&self) -> Shape {
+        if V::SCALAR { Shape::new() } else { self.tape.with_value(self.index, Value::shape) }
+    }
+
+    #[track_caller]
+    fn lift(&self, constant: &Constant) -> Self {
+        let value = self.value().lift(constant);
+        let inline = value.to_inline();
+        if V::SCALAR {
+            return self.moved_to(0, inline);
+        }
+        let source = Source::Constant(constant.clone());
+        let entry = Entry { source, args: Args::new(), value, active: false, location: Location::caller() };
+        self.moved_to(self.tape.push_entry(entry), inline)
+    }
+
+    fn literal(_: f64) -> Option<Self> {
+        None
+    }
+
+    fn is_finite(&self) -> bool {
+        self.value().is_finite()
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn unary(op: Unary, x: &Self) -> Self {
+        let Some(v) = V::from_inline(x.inline) else { return Self::apply(&Op::Unary(op), &[x]) };
+        let y = V::unary(op, &v);
+        let partial = rules::pointwise::unary(op, &v, &y);
+        x.push_scalar(&y, [(partial, x.index), (Partial::Zero, 0)])
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn binary(op: Binary, a: &Self, b: &Self) -> Self {
+        let (Some(x), Some(y)) = (V::from_inline(a.inline), V::from_inline(b.inline)) else {
+            return Self::apply(&Op::Binary(op), &[a, b]);
+        };
+        let out = V::binary(op, &x, &y);
+        let partial = |arg| rules::pointwise::binary(op, arg, &x, &y, &out);
+        a.push_scalar(&out, [(partial(0), a.index), (partial(1), b.index)])
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn broadcast_binary(op: Binary, a: &Self, b: &Self) -> Self {
+        if V::SCALAR {
+            return Self::binary(op, a, b);
+        }
+        crate::value::broadcast_binary(op, a, b)
+    }
+}
