@@ -36,7 +36,7 @@ impl<V: Value> Dual<V> {
     ///
     /// # Panics
     /// If their shapes differ.
-    #[inline(always)]
+    #[inline]
     #[track_caller]
     pub fn new(value: V, tangent: V) -> Self {
         if !V::SCALAR {
@@ -47,13 +47,13 @@ impl<V: Value> Dual<V> {
     }
 
     /// A value that does not depend on the input.
-    #[inline(always)]
+    #[inline]
     pub fn constant_value(value: V) -> Self {
         Self { value, tangent: V::Slot::absent() }
     }
 
     /// The input itself: tangent one.
-    #[inline(always)]
+    #[inline]
     #[track_caller]
     pub fn variable(value: V) -> Self {
         let one = value.ones_like();
@@ -61,26 +61,26 @@ impl<V: Value> Dual<V> {
     }
 
     /// The value.
-    #[inline(always)]
+    #[inline]
     pub fn value(&self) -> V {
         self.value.clone()
     }
 
     /// The tangent; zeros if it is absent.
-    #[inline(always)]
+    #[inline]
     #[track_caller]
     pub fn tangent(&self) -> V {
         self.tangent.get().cloned().unwrap_or_else(|| self.value.zeros_like())
     }
 
     /// The tangent, if it is there. A plain scalar's always is.
-    #[inline(always)]
+    #[inline]
     pub fn tangent_part(&self) -> Option<&V> {
         self.tangent.get()
     }
 
     /// A value with a tangent that may be absent.
-    #[inline(always)]
+    #[inline]
     pub fn from_parts(value: V, tangent: Option<V>) -> Self {
         Self { value, tangent: tangent.map_or_else(V::Slot::absent, V::Slot::present) }
     }
@@ -96,17 +96,17 @@ impl<V: Value> Value for Dual<V> {
     type Inline = DualInline<V::Inline>;
     type Slot<W: Value> = V::Slot<W>;
 
-    #[inline(always)]
+    #[inline]
     fn to_inline(&self) -> Self::Inline {
         DualInline(self.value.to_inline(), self.tangent.get().unwrap_or(&self.value).to_inline())
     }
 
-    #[inline(always)]
+    #[inline]
     fn from_inline(DualInline(value, tangent): Self::Inline) -> Option<Self> {
         Some(Self { value: V::from_inline(value)?, tangent: V::Slot::present(V::from_inline(tangent)?) })
     }
 
-    #[inline(always)]
+    #[inline]
     fn times_tangent(p: &Self, t: &Self) -> Self {
         let Some(t1) = t.tangent.get() else { return p.times(t) };
         let Some(p1) = p.tangent.get() else { return p.times(t) };
@@ -123,7 +123,7 @@ impl<V: Value> Value for Dual<V> {
         Self::from_parts(value, tangent)
     }
 
-    #[inline(always)]
+    #[inline]
     fn shape(&self) -> Shape {
         self.value.shape()
     }
@@ -133,7 +133,7 @@ impl<V: Value> Value for Dual<V> {
         Self::constant_value(self.value.lift(constant))
     }
 
-    #[inline(always)]
+    #[inline]
     fn literal(c: f64) -> Option<Self> {
         V::literal(c).map(Self::constant_value)
     }
@@ -146,19 +146,19 @@ impl<V: Value> Value for Dual<V> {
         self.is_finite() && (self.value.is_ordinary() || self.tangent.get().is_some_and(Value::is_ordinary))
     }
 
-    #[inline(always)]
+    #[inline]
     #[track_caller]
-    fn unary(op: Unary, x: &Self) -> Self {
+    fn unary(op: impl Fn() -> Unary + Copy, x: &Self) -> Self {
         let value = V::unary(op, &x.value);
-        let tangent = x.tangent.get().and_then(|t| rules::jvp_unary(op, &x.value, &value, t));
+        let tangent = x.tangent.get().and_then(|t| rules::jvp_unary(op(), &x.value, &value, t));
         Self::from_parts(value, tangent)
     }
 
-    #[inline(always)]
+    #[inline]
     #[track_caller]
-    fn binary(op: Binary, a: &Self, b: &Self) -> Self {
+    fn binary(op: impl Fn() -> Binary + Copy, a: &Self, b: &Self) -> Self {
         let value = V::binary(op, &a.value, &b.value);
-        let tangent = rules::jvp_binary(op, &a.value, &b.value, &value, a.tangent.get(), b.tangent.get());
+        let tangent = rules::jvp_binary(op(), &a.value, &b.value, &value, a.tangent.get(), b.tangent.get());
         Self::from_parts(value, tangent)
     }
 }

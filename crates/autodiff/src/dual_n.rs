@@ -31,7 +31,7 @@ impl<V: Value, const N: usize> DualN<V, N> {
     ///
     /// # Panics
     /// If a tangent's shape is not that of the value.
-    #[inline(always)]
+    #[inline]
     #[track_caller]
     pub fn new(value: V, tangents: [V; N]) -> Self {
         if !V::SCALAR {
@@ -44,19 +44,19 @@ impl<V: Value, const N: usize> DualN<V, N> {
     }
 
     /// A value with tangents of which some may be absent.
-    #[inline(always)]
+    #[inline]
     pub fn from_parts(value: V, tangents: [Option<V>; N]) -> Self {
         Self { value, tangents: tangents.map(|t| t.map_or_else(V::Slot::absent, V::Slot::present)) }
     }
 
     /// A value that does not depend on the inputs.
-    #[inline(always)]
+    #[inline]
     pub fn constant_value(value: V) -> Self {
         Self { value, tangents: from_fn(|_| V::Slot::absent()) }
     }
 
     /// `N` inputs, each with tangent one in its own direction.
-    #[inline(always)]
+    #[inline]
     #[track_caller]
     pub fn variables(values: [V; N]) -> [Self; N] {
         let mut i = 0;
@@ -69,20 +69,20 @@ impl<V: Value, const N: usize> DualN<V, N> {
     }
 
     /// The value.
-    #[inline(always)]
+    #[inline]
     pub fn value(&self) -> V {
         self.value.clone()
     }
 
     /// The tangents; zeros where they are absent.
-    #[inline(always)]
+    #[inline]
     #[track_caller]
     pub fn tangents(&self) -> [V; N] {
         from_fn(|i| self.tangents[i].get().cloned().unwrap_or_else(|| self.value.zeros_like()))
     }
 
     /// A tangent, if it is there.
-    #[inline(always)]
+    #[inline]
     pub fn tangent_part(&self, i: usize) -> Option<&V> {
         self.tangents[i].get()
     }
@@ -98,12 +98,12 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
     type Inline = DualNInline<V::Inline, N>;
     type Slot<W: Value> = V::Slot<W>;
 
-    #[inline(always)]
+    #[inline]
     fn to_inline(&self) -> Self::Inline {
         DualNInline(self.value.to_inline(), from_fn(|i| self.tangents[i].get().unwrap_or(&self.value).to_inline()))
     }
 
-    #[inline(always)]
+    #[inline]
     fn from_inline(DualNInline(value, tangents): Self::Inline) -> Option<Self> {
         let value = V::from_inline(value)?;
         if !V::SCALAR {
@@ -115,7 +115,7 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
         })
     }
 
-    #[inline(always)]
+    #[inline]
     fn times_tangent(p: &Self, t: &Self) -> Self {
         if !V::SCALAR {
             return p.times(t);
@@ -131,8 +131,8 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
     #[track_caller]
     fn apply(op: &Op, args: &[&Self]) -> Self {
         match (op, args) {
-            (Op::Unary(op), [x]) => Self::unary(*op, x),
-            (Op::Binary(op), [a, b]) => Self::binary(*op, a, b),
+            (Op::Unary(op), [x]) => Self::unary(|| *op, x),
+            (Op::Binary(op), [a, b]) => Self::binary(|| *op, a, b),
             _ => {
                 let values: SmallVec<[&V; 4]> = args.iter().map(|x| &x.value).collect();
                 let value = V::apply(op, &values);
@@ -145,7 +145,7 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     fn shape(&self) -> Shape {
         self.value.shape()
     }
@@ -155,7 +155,7 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
         Self::constant_value(self.value.lift(constant))
     }
 
-    #[inline(always)]
+    #[inline]
     fn literal(c: f64) -> Option<Self> {
         V::literal(c).map(Self::constant_value)
     }
@@ -169,24 +169,25 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
             && (self.value.is_ordinary() || self.tangents.iter().any(|t| t.get().is_some_and(Value::is_ordinary)))
     }
 
-    #[inline(always)]
+    #[inline]
     #[track_caller]
-    fn unary(op: Unary, x: &Self) -> Self {
+    fn unary(op: impl Fn() -> Unary + Copy, x: &Self) -> Self {
         let value = V::unary(op, &x.value);
         // One partial for all directions.
-        let partial = pointwise::unary(op, &x.value, &value);
+        let partial = pointwise::unary(op(), &x.value, &value);
         let tangents = from_fn(|i| x.tangents[i].get().and_then(|t| partial.times(t)));
         Self::from_parts(value, tangents)
     }
 
-    #[inline(always)]
+    #[inline]
     #[track_caller]
-    fn binary(op: Binary, a: &Self, b: &Self) -> Self {
+    fn binary(op: impl Fn() -> Binary + Copy, a: &Self, b: &Self) -> Self {
         let value = V::binary(op, &a.value, &b.value);
-        let partials = [0, 1].map(|arg| pointwise::binary(op, arg, &a.value, &b.value, &value));
+        let left = pointwise::binary(op(), 0, &a.value, &b.value, &value);
+        let right = pointwise::binary(op(), 1, &a.value, &b.value, &value);
         let tangents = from_fn(|i| {
-            let part = |x: &Self, arg: usize| x.tangents[i].get().and_then(|t| partials[arg].times(t));
-            rules::add_parts(part(a, 0), part(b, 1))
+            let part = |x: &Self, partial: &rules::Partial<V>| x.tangents[i].get().and_then(|t| partial.times(t));
+            rules::add_parts(part(a, &left), part(b, &right))
         });
         Self::from_parts(value, tangents)
     }

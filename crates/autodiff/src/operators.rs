@@ -2,10 +2,11 @@
 
 use crate::abstract_value::Abstract;
 use crate::batched::Batched;
+use crate::debug::Traced;
 use crate::derivative::Nested;
 use crate::dual::Dual;
 use crate::dual_n::DualN;
-use crate::op::{Literal, Unary};
+use crate::op::Unary;
 use crate::scalar::Element;
 use crate::tensor::Tensor;
 use crate::value::Value;
@@ -26,13 +27,13 @@ macro_rules! operators {
             type Output = $type;
             #[inline(always)]
             #[track_caller]
-            fn neg(self) -> $type { <$type>::unary(Unary::Neg, &self) }
+            fn neg(self) -> $type { <$type>::unary(|| Unary::Neg, &self) }
         }
         impl<$($generics)*> Neg for &$type {
             type Output = $type;
             #[inline(always)]
             #[track_caller]
-            fn neg(self) -> $type { <$type>::unary(Unary::Neg, self) }
+            fn neg(self) -> $type { <$type>::unary(|| Unary::Neg, self) }
         }
         impl<$($generics)*> std::iter::Sum for $type {
             /// # Panics
@@ -88,7 +89,7 @@ macro_rules! operators {
         operators!(@left [$($generics)*] $type, Add add |x, c| x.shift(c));
         operators!(@left [$($generics)*] $type, Sub sub |x, c| x.sub_from(c));
         operators!(@left [$($generics)*] $type, Mul mul |x, c| x.scale(c));
-        operators!(@left [$($generics)*] $type, Div div |x, c| <$type>::unary(Unary::DivInto(Literal(c)), x));
+        operators!(@left [$($generics)*] $type, Div div |x, c| x.div_into(c));
     };
     (@right [$($generics:tt)*] $type:ty, $trait:ident $method:ident |$x:ident, $c:ident| $body:expr) => {
         impl<$($generics)*> $trait<f64> for $type {
@@ -127,6 +128,7 @@ operators!(['t, V: Value] Var<'t, V>);
 operators!([V: Value] Batched<V>);
 operators!([] Abstract);
 operators!([V: Value] Nested<V>);
+operators!([V: Value] Traced<V>);
 
 /// An array that is not differentiated, beside a carrier that is: it is lifted into the carrier's context.
 macro_rules! with_tensor {
@@ -154,3 +156,5 @@ with_tensor!(['t, V: Value] Var<'t, V>);
 with_tensor!([V: Value] Dual<V>);
 with_tensor!([V: Value, const N: usize] DualN<V, N>);
 with_tensor!([V: Value] Batched<V>);
+with_tensor!([V: Value] Nested<V>);
+with_tensor!([V: Value] Traced<V>);

@@ -37,11 +37,11 @@ macro_rules! scalar {
         impl Element for $type {
             const NAME: &'static str = $name;
             const EPSILON: Self = $type::EPSILON;
-            #[inline(always)]
+            #[inline]
             fn from_f64(x: f64) -> Self {
                 x as $type
             }
-            #[inline(always)]
+            #[inline]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
@@ -64,15 +64,15 @@ macro_rules! scalar {
             type Inline = Self;
             type Slot<W: Value> = Plain<W>;
 
-            #[inline(always)]
+            #[inline]
             fn to_inline(&self) -> Self {
                 *self
             }
-            #[inline(always)]
+            #[inline]
             fn from_inline(inline: Self) -> Option<Self> {
                 Some(inline)
             }
-            #[inline(always)]
+            #[inline]
             fn times_tangent(p: &Self, t: &Self) -> Self {
                 if *t == 0.0 { 0.0 } else { p * t }
             }
@@ -80,8 +80,8 @@ macro_rules! scalar {
             #[track_caller]
             fn apply(op: &Op, args: &[&Self]) -> Self {
                 match (op, args) {
-                    (Op::Unary(op), [x]) => Self::unary(*op, x),
-                    (Op::Binary(op), [a, b]) => Self::binary(*op, a, b),
+                    (Op::Unary(op), [x]) => Self::unary(|| *op, x),
+                    (Op::Binary(op), [a, b]) => Self::binary(|| *op, a, b),
                     (Op::Select, [mask, a, b]) => {
                         if **mask != 0.0 {
                             **a
@@ -93,7 +93,7 @@ macro_rules! scalar {
                 }
             }
 
-            #[inline(always)]
+            #[inline]
             fn shape(&self) -> Shape {
                 Shape::new()
             }
@@ -111,7 +111,7 @@ macro_rules! scalar {
                 tensor.data()[0]
             }
 
-            #[inline(always)]
+            #[inline]
             fn literal(c: f64) -> Option<Self> {
                 Some(c as $type)
             }
@@ -124,10 +124,10 @@ macro_rules! scalar {
                 $type::is_finite(*self) && *self != 0.0
             }
 
-            #[inline(always)]
-            fn unary(op: Unary, x: &Self) -> Self {
+            #[inline]
+            fn unary(op: impl Fn() -> Unary + Copy, x: &Self) -> Self {
                 let x = *x;
-                match op {
+                match op() {
                     Unary::Neg => -x,
                     Unary::Recip => x.recip(),
                     Unary::Abs => x.abs(),
@@ -178,18 +178,18 @@ macro_rules! scalar {
                     Unary::DivBy(c) => x / c.0 as $type,
                     Unary::DivInto(c) => c.0 as $type / x,
                     Unary::Powf(c) => x.powf(c.0 as $type),
-                    Unary::Max(c) => Self::binary(Binary::Max, &x, &(c.0 as $type)),
-                    Unary::Min(c) => Self::binary(Binary::Min, &x, &(c.0 as $type)),
+                    Unary::Max(c) => Self::binary(|| Binary::Max, &x, &(c.0 as $type)),
+                    Unary::Min(c) => Self::binary(|| Binary::Min, &x, &(c.0 as $type)),
                     Unary::Test(compare, c) => f32::from(compare.holds(x, c.0 as $type)) as $type,
                     Unary::Fill(c) => c.0 as $type,
                     Unary::StopGradient => x,
                 }
             }
 
-            #[inline(always)]
-            fn binary(op: Binary, a: &Self, b: &Self) -> Self {
+            #[inline]
+            fn binary(op: impl Fn() -> Binary + Copy, a: &Self, b: &Self) -> Self {
                 let (a, b) = (*a, *b);
-                match op {
+                match op() {
                     Binary::Add => a + b,
                     Binary::Sub => a - b,
                     Binary::Mul => a * b,

@@ -12,7 +12,7 @@ macro_rules! unary_methods {
         #[inline(always)]
         #[track_caller]
         #[must_use]
-        fn $name(&self) -> Self { Self::unary($op, self) })*
+        fn $name(&self) -> Self { Self::unary(|| $op, self) })*
     };
 }
 
@@ -22,7 +22,7 @@ macro_rules! literal_methods {
         #[inline(always)]
         #[track_caller]
         #[must_use]
-        fn $name(&self, c: f64) -> Self { Self::unary(Unary::$op(Literal(c)), self) })*
+        fn $name(&self, c: f64) -> Self { Self::unary(move || Unary::$op(Literal(c)), self) })*
     };
 }
 
@@ -32,7 +32,7 @@ macro_rules! binary_methods {
         #[inline(always)]
         #[track_caller]
         #[must_use]
-        fn $name(&self, other: &Self) -> Self { Self::broadcast_binary($op, self, other) })*
+        fn $name(&self, other: &Self) -> Self { Self::broadcast_binary(|| $op, self, other) })*
     };
 }
 
@@ -108,6 +108,10 @@ pub trait Value:
     #[doc(hidden)]
     const SCALAR: bool = false;
 
+    /// Whether the shape is always that of a number: there is nothing to broadcast.
+    #[doc(hidden)]
+    const RANK_0: bool = Self::SCALAR;
+
     /// What a [`Var`](crate::Var) of this carrier keeps beside its place on the tape: the value, for plain scalars.
     #[doc(hidden)]
     type Inline: Copy + Debug;
@@ -170,24 +174,27 @@ pub trait Value:
     }
 
     /// Interprets a pointwise op of one argument.
+    ///
+    /// The op comes as a function, so that each op gets a copy of the carrier's code in which it is a constant, and
+    /// nothing is left to dispatch at run time.
     #[inline(always)]
     #[track_caller]
-    fn unary(op: Unary, x: &Self) -> Self {
-        Self::apply(&Op::Unary(op), &[x])
+    fn unary(op: impl Fn() -> Unary + Copy, x: &Self) -> Self {
+        Self::apply(&Op::Unary(op()), &[x])
     }
 
-    /// Interprets a pointwise op of two arguments of one shape.
+    /// Interprets a pointwise op of two arguments of one shape; the op comes as a function, as in [`unary`](Value::unary).
     #[inline(always)]
     #[track_caller]
-    fn binary(op: Binary, a: &Self, b: &Self) -> Self {
-        Self::apply(&Op::Binary(op), &[a, b])
+    fn binary(op: impl Fn() -> Binary + Copy, a: &Self, b: &Self) -> Self {
+        Self::apply(&Op::Binary(op()), &[a, b])
     }
 
     /// A pointwise op of two arguments, broadcast against each other.
     #[inline(always)]
     #[track_caller]
-    fn broadcast_binary(op: Binary, a: &Self, b: &Self) -> Self {
-        if Self::SCALAR { Self::binary(op, a, b) } else { broadcast_binary(op, a, b) }
+    fn broadcast_binary(op: impl Fn() -> Binary + Copy, a: &Self, b: &Self) -> Self {
+        if Self::RANK_0 { Self::binary(op, a, b) } else { broadcast_binary(op, a, b) }
     }
 
     unary_methods! {
@@ -275,7 +282,7 @@ pub trait Value:
     #[track_caller]
     #[must_use]
     fn powi(&self, n: i32) -> Self {
-        Self::unary(Unary::Powi(n), self)
+        Self::unary(move || Unary::Powi(n), self)
     }
 
     /// The mask of `x compare c`: ones and zeros, not differentiated.
@@ -283,7 +290,7 @@ pub trait Value:
     #[track_caller]
     #[must_use]
     fn test(&self, compare: Compare, c: f64) -> Self {
-        Self::unary(Unary::Test(compare, Literal(c)), self)
+        Self::unary(move || Unary::Test(compare, Literal(c)), self)
     }
 
     binary_methods! {
@@ -312,7 +319,7 @@ pub trait Value:
     #[track_caller]
     #[must_use]
     fn compare(&self, compare: Compare, other: &Self) -> Self {
-        Self::broadcast_binary(Binary::Compare(compare), self, other)
+        Self::broadcast_binary(move || Binary::Compare(compare), self, other)
     }
 
     /// `a` where this mask is not zero, `b` elsewhere; broadcast to one shape.
@@ -323,7 +330,7 @@ pub trait Value:
     #[track_caller]
     #[must_use]
     fn select(&self, a: &Self, b: &Self) -> Self {
-        if Self::SCALAR {
+        if Self::RANK_0 {
             return Self::apply(&Op::Select, &[self, a, b]);
         }
         let shape = broadcast(&self.shape(), &a.shape()).and_then(|s| broadcast(&s, &b.shape()));
@@ -630,7 +637,7 @@ pub trait Value:
 
 /// Broadcasts two arguments to their common shape and applies a pointwise op.
 #[track_caller]
-pub(crate) fn broadcast_binary<V: Value>(op: Binary, a: &V, b: &V) -> V {
+pub(crate) fn broadcast_binary<V: Value>(op: impl Fn() -> Binary + Copy, a: &V, b: &V) -> V {
     let (sa, sb) = (a.shape(), b.shape());
     if sa == sb {
         return V::binary(op, a, b);

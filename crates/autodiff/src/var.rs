@@ -24,7 +24,7 @@ pub struct Var<'t, V: Value> {
 }
 
 impl<V: Value> Clone for Var<'_, V> {
-    #[inline(always)]
+    #[inline]
     fn clone(&self) -> Self {
         *self
     }
@@ -39,17 +39,17 @@ impl<V: Value> fmt::Debug for Var<'_, V> {
 }
 
 impl<'t, V: Value> Var<'t, V> {
-    #[inline(always)]
+    #[inline]
     pub(crate) fn new(tape: Tape<'t, V>, index: u32, inline: V::Inline) -> Self {
         Self { tape: tape.inner, index, inline, brand: PhantomData }
     }
 
-    #[inline(always)]
+    #[inline]
     fn moved_to(self, index: u32, inline: V::Inline) -> Self {
         Self { index, inline, ..self }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn index(&self) -> u32 {
         self.index
     }
@@ -60,13 +60,13 @@ impl<'t, V: Value> Var<'t, V> {
     }
 
     /// Its value. Arrays share their buffer, so this is cheap.
-    #[inline(always)]
+    #[inline]
     pub fn value(&self) -> V {
         V::from_inline(self.inline).unwrap_or_else(|| self.tape.value(self.index))
     }
 
     /// Puts a scalar operation with up to two differentiated arguments on the tape.
-    #[inline(always)]
+    #[inline]
     fn push_scalar(self, value: &V, parts: [(Partial<V>, u32); 2]) -> Self {
         let number = |c: f64| V::literal(c).expect("a scalar needs no context for a literal");
         let node = parts.map(|(partial, parent)| match partial {
@@ -85,6 +85,12 @@ impl<'t, V: Value> Var<'t, V> {
         let values: Vec<&V> = values.iter().collect();
         let out = V::apply(op, &values);
         let one = V::literal(1.0).expect("a scalar needs no context for a literal");
+        if let (Op::Select, [_, a, b]) = (op, args) {
+            // The result is one of the two, and the other is not connected.
+            let zero = one.zeros_like();
+            let chosen = V::apply(op, &[values[0], &one, &zero]);
+            return if chosen.is_ordinary() { **a } else { **b };
+        }
         let mut result = args[0].moved_to(0, out.to_inline());
         for (i, arg) in args.iter().enumerate().filter(|(_, x)| x.index != 0) {
             let mut tangents = vec![None; args.len()];
@@ -99,6 +105,7 @@ impl<'t, V: Value> Var<'t, V> {
 }
 
 impl<V: Value> Value for Var<'_, V> {
+    const RANK_0: bool = V::SCALAR;
     type Inline = ();
     type Slot<W: Value> = Option<W>;
 
@@ -112,8 +119,8 @@ impl<V: Value> Value for Var<'_, V> {
     fn apply(op: &Op, args: &[&Self]) -> Self {
         if V::SCALAR {
             return match (op, args) {
-                (Op::Unary(op), [x]) => Self::unary(*op, x),
-                (Op::Binary(op), [a, b]) => Self::binary(*op, a, b),
+                (Op::Unary(op), [x]) => Self::unary(|| *op, x),
+                (Op::Binary(op), [a, b]) => Self::binary(|| *op, a, b),
                 _ => Self::apply_scalar(op, args),
             };
         }
@@ -123,7 +130,7 @@ impl<V: Value> Value for Var<'_, V> {
         first.moved_to(index, first.inline)
     }
 
-    #[inline(always)]
+    #[inline]
     fn shape(&self) -> Shape {
         if V::SCALAR { Shape::new() } else { self.tape.with_value(self.index, Value::shape) }
     }
@@ -148,32 +155,24 @@ impl<V: Value> Value for Var<'_, V> {
         self.value().is_finite()
     }
 
-    #[inline(always)]
+    #[inline]
     #[track_caller]
-    fn unary(op: Unary, x: &Self) -> Self {
-        let Some(v) = V::from_inline(x.inline) else { return Self::apply(&Op::Unary(op), &[x]) };
+    fn unary(op: impl Fn() -> Unary + Copy, x: &Self) -> Self {
+        let Some(v) = V::from_inline(x.inline) else { return Self::apply(&Op::Unary(op()), &[x]) };
         let y = V::unary(op, &v);
-        let partial = rules::pointwise::unary(op, &v, &y);
+        let partial = rules::pointwise::unary(op(), &v, &y);
         x.push_scalar(&y, [(partial, x.index), (Partial::Zero, 0)])
     }
 
-    #[inline(always)]
+    #[inline]
     #[track_caller]
-    fn binary(op: Binary, a: &Self, b: &Self) -> Self {
+    fn binary(op: impl Fn() -> Binary + Copy, a: &Self, b: &Self) -> Self {
         let (Some(x), Some(y)) = (V::from_inline(a.inline), V::from_inline(b.inline)) else {
-            return Self::apply(&Op::Binary(op), &[a, b]);
+            return Self::apply(&Op::Binary(op()), &[a, b]);
         };
         let out = V::binary(op, &x, &y);
-        let partial = |arg| rules::pointwise::binary(op, arg, &x, &y, &out);
-        a.push_scalar(&out, [(partial(0), a.index), (partial(1), b.index)])
-    }
-
-    #[inline(always)]
-    #[track_caller]
-    fn broadcast_binary(op: Binary, a: &Self, b: &Self) -> Self {
-        if V::SCALAR {
-            return Self::binary(op, a, b);
-        }
-        crate::value::broadcast_binary(op, a, b)
+        let left = rules::pointwise::binary(op(), 0, &x, &y, &out);
+        let right = rules::pointwise::binary(op(), 1, &x, &y, &out);
+        a.push_scalar(&out, [(left, a.index), (right, b.index)])
     }
 }

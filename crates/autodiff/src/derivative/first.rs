@@ -117,8 +117,7 @@ where
         let value = y.value();
         expect_scalar(value.shape())?;
         let parts = tape.vjp(&[(y, value.ones_like())], &vars);
-        let inputs: Vec<usize> = (0..x.len()).collect();
-        Ok((value, disconnected.resolve(parts, x, &inputs)?))
+        Ok((value, disconnected.resolve(parts, x, 0..)?))
     })
 }
 
@@ -200,7 +199,6 @@ where
         let values: Vec<V> = outputs.iter().map(Var::value).collect();
         expect_fit("cotangent", cotangents, &values)?;
         let seeds: Vec<_> = outputs.into_iter().zip(cotangents.iter().cloned()).collect();
-        let inputs: Vec<usize> = (0..x.len()).collect();
-        Ok((values, Disconnected::Error.resolve(tape.vjp(&seeds, &vars), x, &inputs)?))
+        Ok((values, Disconnected::Error.resolve(tape.vjp(&seeds, &vars), x, 0..)?))
     })
 }

@@ -4,7 +4,8 @@ use super::jacobian::basis;
 use super::{Failure, expect_fit, expect_scalar, ours};
 use crate::dual::Dual;
 use crate::dual_n::DualN;
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::program::Disconnected;
 use crate::shape::Shape;
 use crate::tape::Tape;
 use crate::value::Value;
@@ -59,12 +60,7 @@ where
         let value = y.value();
         expect_scalar(value.shape())?;
         let parts = tape.vjp(&[(y, value.ones_like())], &vars);
-        let absent: Vec<usize> = parts.iter().enumerate().filter(|(_, p)| p.is_none()).map(|(i, _)| i).collect();
-        if absent.is_empty() {
-            Ok(parts.into_iter().flatten().collect())
-        } else {
-            Err(Error::Disconnected { inputs: absent, output: 0 })
-        }
+        Disconnected::Error.resolve(parts, inputs, 0..)
     })
 }
 

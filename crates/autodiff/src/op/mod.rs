@@ -86,7 +86,6 @@ impl Range {
 /// Shapes in the one-line definitions are those of the arguments; an axis counts from 0, outermost first.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[non_exhaustive]
 pub enum Op {
     /// Element by element, one argument.
     Unary(Unary),

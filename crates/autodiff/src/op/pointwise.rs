@@ -25,7 +25,7 @@ impl Compare {
     pub const ALL: [Self; 6] = [Self::Lt, Self::Le, Self::Gt, Self::Ge, Self::Eq, Self::Ne];
 
     /// Whether the comparison holds between two numbers.
-    #[inline(always)]
+    #[inline]
     pub fn holds<T: PartialOrd>(self, a: T, b: T) -> bool {
         match self {
             Self::Lt => a < b,

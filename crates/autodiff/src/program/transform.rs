@@ -22,12 +22,22 @@ pub enum Disconnected {
 
 impl Disconnected {
     /// Fills in the absent parts, or complains about them.
-    pub(crate) fn resolve<V: Value>(self, parts: Vec<Option<V>>, like: &[V], inputs: &[usize]) -> Result<Vec<V>> {
-        let absent: Vec<usize> = parts.iter().zip(inputs).filter(|(p, _)| p.is_none()).map(|(_, &i)| i).collect();
-        if self == Self::Error && !absent.is_empty() {
-            return Err(Error::Disconnected { inputs: absent, output: 0 });
+    pub(crate) fn resolve<V: Value>(
+        self,
+        parts: Vec<Option<V>>,
+        like: &[V],
+        inputs: impl IntoIterator<Item = usize>,
+    ) -> Result<Vec<V>> {
+        let mut values = Vec::with_capacity(parts.len());
+        let mut absent = Vec::new();
+        for ((part, like), input) in parts.into_iter().zip(like).zip(inputs) {
+            match part {
+                Some(part) => values.push(part),
+                None if self == Self::Zeros => values.push(like.zeros_like()),
+                None => absent.push(input),
+            }
         }
-        Ok(parts.into_iter().zip(like).map(|(part, x)| part.unwrap_or_else(|| x.zeros_like())).collect())
+        if absent.is_empty() { Ok(values) } else { Err(Error::Disconnected { inputs: absent, output: 0 }) }
     }
 }
 
@@ -121,7 +131,7 @@ impl Program {
                 };
                 let wanted: Vec<_> = wrt.iter().map(|&i| inner[i]).collect();
                 let like: Vec<_> = wrt.iter().map(|&i| x[i]).collect();
-                results.extend(disconnected.resolve(tape.vjp(&seeds, &wanted), &like, wrt)?);
+                results.extend(disconnected.resolve(tape.vjp(&seeds, &wanted), &like, wrt.iter().copied())?);
                 Ok::<_, Error>(results)
             })
         })
@@ -211,7 +221,7 @@ impl Program {
     }
 
     /// The program with other outputs, chosen among its values.
-    fn with_outputs(&self, outputs: Vec<Place>) -> Self {
+    pub(crate) fn with_outputs(&self, outputs: Vec<Place>) -> Self {
         Self { outputs, ..self.clone() }
     }
 }

@@ -73,8 +73,9 @@ pub(crate) fn jvp_binary<V: Value>(
     ta: Option<&V>,
     tb: Option<&V>,
 ) -> Option<V> {
-    let part = |arg, t: Option<&V>| t.and_then(|t| pointwise::binary(op, arg, a, b, y).times(t));
-    add_parts(part(0, ta), part(1, tb))
+    let left = ta.and_then(|t| pointwise::binary(op, 0, a, b, y).times(t));
+    let right = tb.and_then(|t| pointwise::binary(op, 1, a, b, y).times(t));
+    add_parts(left, right)
 }
 
 /// The tangent of `out = op(args)` in the direction of the tangents; `None` if it is structurally zero.

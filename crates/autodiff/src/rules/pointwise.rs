@@ -76,25 +76,25 @@ pub(crate) fn binary<V: Value>(op: Binary, arg: usize, a: &V, b: &V, y: &V) -> P
 }
 
 /// `1 − x²` without cancellation near ±1.
-#[inline(always)]
+#[inline]
 fn one_minus_square<V: Value>(x: &V) -> V {
     x.sub_from(1.0).times(&x.shift(1.0))
 }
 
 /// 1 where the mask holds, ½ at a tie.
-#[inline(always)]
+#[inline]
 fn mask_or_half<V: Value>(mask: V, tie: &V) -> V {
     mask.plus(&tie.scale(0.5))
 }
 
 /// `y`, with 1 in place of 0: dividing by it makes 0/0 a 0.
-#[inline(always)]
+#[inline]
 fn nonzero<V: Value>(y: &V) -> V {
     y.plus(&y.test(Compare::Eq, 0.0))
 }
 
 /// `b·aᵇ⁻¹`, and 0 for `b = 0` at any base.
-#[inline(always)]
+#[inline]
 fn pow_by_base<V: Value>(a: &V, b: &V) -> V {
     let zero_exponent = b.test(Compare::Eq, 0.0);
     // An exponent of 1 in place of 0 keeps 0·0⁻¹ out; the factor b makes the product 0 all the same.
@@ -102,7 +102,7 @@ fn pow_by_base<V: Value>(a: &V, b: &V) -> V {
 }
 
 /// `aᵇ·ln a`, and 0 for `a = 0` with a positive exponent.
-#[inline(always)]
+#[inline]
 fn pow_by_exponent<V: Value>(a: &V, b: &V, y: &V) -> V {
     let vanishing = a.test(Compare::Eq, 0.0).times(&b.test(Compare::Gt, 0.0));
     // ln 1 = 0 in place of ln 0 = −∞.

@@ -52,6 +52,10 @@ impl<V: Value> Inner<V> {
         Self { nodes: scalar::Nodes::new(), entries: RefCell::default() }
     }
 
+    fn push_input(&self) -> u32 {
+        self.nodes.push_input()
+    }
+
     #[inline(always)]
     pub(crate) fn push_node(&self, partials: [V; 2], parents: [u32; 2]) -> u32 {
         self.nodes.push(partials, parents)
@@ -172,9 +176,7 @@ impl<'t, V: Value> Tape<'t, V> {
     #[track_caller]
     pub fn var(self, value: V) -> Var<'t, V> {
         if V::SCALAR {
-            let zero = || V::literal(0.0).expect("a scalar needs no context for a literal");
-            let index = self.inner.push_node([zero(), zero()], [0, 0]);
-            return Var::new(self, index, value.to_inline());
+            return Var::new(self, self.inner.push_input(), value.to_inline());
         }
         self.leaf(value, true)
     }
@@ -210,14 +212,14 @@ impl<'t, V: Value> Tape<'t, V> {
     #[track_caller]
     pub fn vjp(self, cotangents: &[(Var<'t, V>, V)], wrt: &[Var<'t, V>]) -> Vec<Option<V>> {
         let seeds: Vec<(u32, V)> = cotangents.iter().map(|(v, c)| (v.index(), c.clone())).collect();
-        let wrt: Vec<u32> = wrt.iter().map(Var::index).collect();
         if V::SCALAR {
-            return self.inner.nodes.reverse(&seeds, &wrt);
+            return self.inner.nodes.reverse(&seeds, wrt.iter().map(Var::index));
         }
+        let wrt: Vec<u32> = wrt.iter().map(Var::index).collect();
         self.reverse(&seeds, &wrt, &mut |_, _| ())
     }
 
-    /// The reverse sweep over entries; `see(place, cotangent)` is told every cotangent when it is complete.
+    /// The reverse sweep over entries; `see(place, part)` is told every cotangent that the op at a place passes on.
     pub(crate) fn reverse(self, seeds: &[(u32, V)], wrt: &[u32], see: &mut dyn FnMut(u32, &V)) -> Vec<Option<V>> {
         let entries = self.inner.entries.borrow();
         let top = seeds.iter().map(|s| s.0 + 1).max().unwrap_or(0) as usize;
@@ -235,19 +237,14 @@ impl<'t, V: Value> Tape<'t, V> {
             let place = i as u32;
             let ct = if kept.contains(&place) { cotangents[i].clone() } else { cotangents[i].take() };
             let Some(ct) = ct else { continue };
-            see(place, &ct);
             let args: SmallVec<[&V; 4]> = entry.args.iter().map(|&a| &entries[a as usize].value).collect();
             let wanted: SmallVec<[bool; 4]> = entry.args.iter().map(|&a| entries[a as usize].active).collect();
             let parts = rules::vjp(op, &args, &entry.value, &ct, &wanted);
             for (part, &arg) in parts.into_iter().zip(&entry.args) {
                 if let Some(part) = part {
+                    see(place, &part);
                     add(&mut cotangents[arg as usize], part);
                 }
-            }
-        }
-        for (i, ct) in cotangents.iter().enumerate() {
-            if let (Source::Leaf, Some(ct)) = (&entries[i].source, ct) {
-                see(i as u32, ct);
             }
         }
         wrt.iter().map(|&i| cotangents.get(i as usize).cloned().flatten()).collect()

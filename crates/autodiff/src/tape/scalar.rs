@@ -1,10 +1,10 @@
 //! The tape of a plain scalar: nodes of two partials and two parents, and the sweeps over them.
 //!
-//! Node 0 stands for every constant: it soaks up what unary nodes and constants would send to a parent, so that the
-//! fast sweep has no branch.
+//! Node 0 stands for every constant: it soaks up what would be sent to one, so that the fast sweep need not ask.
 
 use super::arena::Arena;
 use crate::value::Value;
+use std::cell::Cell;
 
 /// What one operation leaves behind: `v̇ = Σ partial · parent's v̇`.
 #[derive(Clone, Copy, Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Node<V> {
 /// The linearised computation.
 pub(super) struct Nodes<V> {
     arena: Arena<Node<V>>,
+    /// How many nodes at the start are inputs: a reverse sweep has nothing to do there.
+    inputs: Cell<usize>,
 }
 
 fn number<V: Value>(c: f64) -> V {
@@ -24,16 +26,35 @@ fn number<V: Value>(c: f64) -> V {
 
 impl<V: Value> Nodes<V> {
     pub(super) fn new() -> Self {
-        let nodes = Self { arena: Arena::new() };
+        let nodes = Self { arena: Arena::new(), inputs: Cell::new(0) };
         if V::SCALAR {
             nodes.push([number(0.0), number(0.0)], [0, 0]);
         }
         nodes
     }
 
+    /// Appends an input.
+    pub(super) fn push_input(&self) -> u32 {
+        let place = self.push([number(0.0), number(0.0)], [0, 0]);
+        if place as usize == self.inputs.get() + 1 {
+            self.inputs.set(place as usize);
+        }
+        place
+    }
+
+    /// Appends a node of one or two parents; place 0 is no parent.
+    ///
+    /// An unused second parent is marked by the node's own place. Two equal parents are merged into one.
     #[inline(always)]
-    pub(super) fn push(&self, partials: [V; 2], parents: [u32; 2]) -> u32 {
-        self.arena.push(Node { partials, parents })
+    pub(super) fn push(&self, [a, b]: [V; 2], [p, q]: [u32; 2]) -> u32 {
+        let own = self.arena.len();
+        debug_assert!(p <= own && q <= own);
+        let node = if p == q {
+            Node { partials: [a.plus(&b), number(0.0)], parents: [p, own] }
+        } else {
+            Node { partials: [a, b], parents: [p, if q == 0 { own } else { q }] }
+        };
+        self.arena.push(node)
     }
 
     /// Number of nodes, the constants' one included.
@@ -42,18 +63,23 @@ impl<V: Value> Nodes<V> {
     }
 
     /// Reverse sweep: the cotangents of `wrt`, `None` where no seed is reached from it.
-    pub(super) fn reverse(&self, seeds: &[(u32, V)], wrt: &[u32]) -> Vec<Option<V>> {
+    pub(super) fn reverse(&self, seeds: &[(u32, V)], wrt: impl Iterator<Item = u32> + Clone) -> Vec<Option<V>> {
         // SAFETY: nothing below records on this tape: a scalar's arithmetic records nowhere.
         let nodes = unsafe { self.arena.as_slice() };
         let top = seeds.iter().map(|s| s.0).max().unwrap_or(0) as usize;
-        let adjoints = sweep(&nodes[..=top], seeds);
-        let take = |i: u32| adjoints.get(i as usize).cloned();
-        // An ordinary number is connected for sure, and met no 0·∞ on its way. Anything else gets a second look.
-        if wrt.iter().all(|&i| take(i).is_some_and(|a| a.is_ordinary())) {
-            return wrt.iter().map(|&i| take(i)).collect();
+        let adjoints = sweep(&nodes[..=top], self.inputs.get(), seeds);
+        let mut parts = Vec::with_capacity(wrt.size_hint().0);
+        for i in wrt.clone() {
+            // An ordinary number is connected for sure, and met no 0·∞ on its way. Anything else gets a second look.
+            match adjoints.get(i as usize) {
+                Some(adjoint) if adjoint.is_ordinary() => parts.push(Some(adjoint.clone())),
+                _ => {
+                    let careful = careful_sweep(&nodes[..=top], seeds);
+                    return wrt.map(|i| careful.get(i as usize).cloned().flatten()).collect();
+                }
+            }
         }
-        let careful = careful_sweep(&nodes[..=top], seeds);
-        wrt.iter().map(|&i| careful.get(i as usize).cloned().flatten()).collect()
+        parts
     }
 
     /// Forward sweep: the tangents of `outputs`, `None` where no seed reaches.
@@ -72,6 +98,7 @@ impl<V: Value> Nodes<V> {
             let node = &nodes[i];
             for (partial, &parent) in node.partials.iter().zip(&node.parents) {
                 if parent != 0
+                    && parent as usize != i
                     && let Some(t) = tangents[parent as usize].clone()
                 {
                     tangents[i] = crate::rules::add_parts(tangents[i].take(), Some(partial.times(&t)));
@@ -82,22 +109,26 @@ impl<V: Value> Nodes<V> {
     }
 }
 
-/// The branch-free sweep: absent cotangents are zeros.
-fn sweep<V: Value>(nodes: &[Node<V>], seeds: &[(u32, V)]) -> Vec<V> {
+/// The fast sweep: absent cotangents are zeros.
+fn sweep<V: Value>(nodes: &[Node<V>], inputs: usize, seeds: &[(u32, V)]) -> Vec<V> {
     let mut adjoints = vec![number::<V>(0.0); nodes.len()];
     for (i, seed) in seeds {
         adjoints[*i as usize] = adjoints[*i as usize].plus(seed);
     }
-    for i in (1..nodes.len()).rev() {
+    for i in (inputs + 1..nodes.len()).rev() {
         let node = &nodes[i];
-        let [p, q] = node.parents;
-        let (p, q) = (p as usize, q as usize);
-        // A parent was recorded before its child, so one check serves every access below.
-        let (earlier, rest) = adjoints.split_at_mut(i);
-        let adjoint = &rest[0];
-        debug_assert!(p < i && q < i);
-        earlier[p] = earlier[p].plus(&node.partials[0].times(adjoint));
-        earlier[q] = earlier[q].plus(&node.partials[1].times(adjoint));
+        let adjoint = adjoints[i].clone();
+        let [p, q] = node.parents.map(|parent| parent as usize);
+        // SAFETY: `push` makes nodes whose parents are not behind them, so `p, q <= i < nodes.len() = adjoints.len()`.
+        unsafe {
+            let to_p = adjoints.get_unchecked(p).plus(&node.partials[0].times(&adjoint));
+            if q < i {
+                // `push` makes the parents different, so neither sum has to wait for the other's store.
+                let to_q = adjoints.get_unchecked(q).plus(&node.partials[1].times(&adjoint));
+                *adjoints.get_unchecked_mut(q) = to_q;
+            }
+            *adjoints.get_unchecked_mut(p) = to_p;
+        }
     }
     adjoints
 }
@@ -112,7 +143,7 @@ fn careful_sweep<V: Value>(nodes: &[Node<V>], seeds: &[(u32, V)]) -> Vec<Option<
         let Some(adjoint) = adjoints[i].clone() else { continue };
         let node = &nodes[i];
         for (partial, &parent) in node.partials.iter().zip(&node.parents) {
-            if parent != 0 {
+            if parent != 0 && parent as usize != i {
                 let part = partial.times(&adjoint);
                 adjoints[parent as usize] = crate::rules::add_parts(adjoints[parent as usize].take(), Some(part));
             }

@@ -61,14 +61,14 @@ impl<E: Element> Value for Tensor<E> {
     }
 
     #[track_caller]
-    fn unary(op: Unary, x: &Self) -> Self {
-        pointwise::unary(op, x)
+    fn unary(op: impl Fn() -> Unary + Copy, x: &Self) -> Self {
+        pointwise::unary(op(), x)
     }
 
     #[track_caller]
-    fn binary(op: Binary, a: &Self, b: &Self) -> Self {
-        infer(&Op::Binary(op), &[a, b]);
-        pointwise::binary(op, a, b)
+    fn binary(op: impl Fn() -> Binary + Copy, a: &Self, b: &Self) -> Self {
+        infer(&Op::Binary(op()), &[a, b]);
+        pointwise::binary(op(), a, b)
     }
 }
 

@@ -24,11 +24,11 @@ pub(super) fn unary<E: Element>(op: Unary, x: &Tensor<E>) -> Tensor<E> {
         Unary::Neg => map(x, |x| -x),
         Unary::Square => map(x, |x| x * x),
         Unary::Relu => map(x, |x| if x <= zero { zero } else { x }),
-        Unary::Tanh => map(x, |x| E::unary(Unary::Tanh, &x)),
-        Unary::Exp => map(x, |x| E::unary(Unary::Exp, &x)),
-        Unary::Sigmoid => map(x, |x| E::unary(Unary::Sigmoid, &x)),
-        Unary::Sqrt => map(x, |x| E::unary(Unary::Sqrt, &x)),
-        Unary::Recip => map(x, |x| E::unary(Unary::Recip, &x)),
+        Unary::Tanh => map(x, |x| E::unary(|| Unary::Tanh, &x)),
+        Unary::Exp => map(x, |x| E::unary(|| Unary::Exp, &x)),
+        Unary::Sigmoid => map(x, |x| E::unary(|| Unary::Sigmoid, &x)),
+        Unary::Sqrt => map(x, |x| E::unary(|| Unary::Sqrt, &x)),
+        Unary::Recip => map(x, |x| E::unary(|| Unary::Recip, &x)),
         Unary::Add(Literal(c)) => {
             let c = E::from_f64(c);
             map(x, |x| x + c)
@@ -49,7 +49,7 @@ pub(super) fn unary<E: Element>(op: Unary, x: &Tensor<E>) -> Tensor<E> {
             let (c, one) = (E::from_f64(c), E::from_f64(1.0));
             map(x, |x| if compare.holds(x, c) { one } else { zero })
         }
-        other => map(x, |x| E::unary(other, &x)),
+        other => map(x, |x| E::unary(|| other, &x)),
     }
 }
 
@@ -60,7 +60,7 @@ pub(super) fn binary<E: Element>(op: Binary, a: &Tensor<E>, b: &Tensor<E>) -> Te
         Binary::Sub => zip(a, b, |a, b| a - b),
         Binary::Mul => zip(a, b, |a, b| a * b),
         Binary::Div => zip(a, b, |a, b| a / b),
-        other => zip(a, b, |a, b| E::binary(other, &a, &b)),
+        other => zip(a, b, |a, b| E::binary(|| other, &a, &b)),
     }
 }
 

@@ -86,8 +86,8 @@ pub(super) fn cumsum<E: Element>(x: &Tensor<E>, axis: usize, reverse: bool) -> T
 
 pub(super) fn reduce<E: Element>(op: Reduce, x: &Tensor<E>, axes: &[usize], shape: Shape) -> Tensor<E> {
     match op {
-        Reduce::Max => fold(x, axes, shape, E::from_f64(f64::NEG_INFINITY), |a, b| E::binary(Binary::Max, &a, &b)),
-        Reduce::Min => fold(x, axes, shape, E::from_f64(f64::INFINITY), |a, b| E::binary(Binary::Min, &a, &b)),
+        Reduce::Max => fold(x, axes, shape, E::from_f64(f64::NEG_INFINITY), |a, b| E::binary(|| Binary::Max, &a, &b)),
+        Reduce::Min => fold(x, axes, shape, E::from_f64(f64::INFINITY), |a, b| E::binary(|| Binary::Min, &a, &b)),
         Reduce::Prod => fold(x, axes, shape, E::from_f64(1.0), |a, b| a * b),
         Reduce::LogSumExp => logsumexp(x, axes, shape),
     }
