@@ -1,1 +1,34 @@
-fn main() {}
+//! The `hypertape` command: trains on digits with wrong labels, and learns which to trust.
+#![forbid(unsafe_code)]
+
+mod args;
+mod demo;
+mod output;
+mod picture;
+
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("hypertape: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &args::Args) -> Result<(), Box<dyn std::error::Error>> {
+    // A file that cannot be written should be known before the work, not after.
+    let json = args.json.as_deref().map(output::JsonSink::open).transpose()?;
+    let outcome = demo::run(args)?;
+    let mut out = output::Stream::new(json.as_ref().is_some_and(output::JsonSink::is_stdout));
+    output::table(&mut out, &outcome)?;
+    output::suspicious(&mut out, &outcome)?;
+    if let Some(json) = json {
+        json.write(&output::json(args, &outcome))?;
+    }
+    Ok(())
+}

@@ -1,1 +1,41 @@
-//! x
+//! Networks, losses, data and training, and learning to reweight noisy examples.
+//!
+//! ```
+//! use autodiff::{Tensor, Value, value_and_grad};
+//! use nn::{Activation, Init, Mlp, loss, rng};
+//!
+//! let mlp = Mlp::new(&[2, 8, 3], Activation::Tanh)?;
+//! let params = mlp.init::<f64>(Init::Glorot, &mut rng(0));
+//! let (x, y) = (Tensor::from_rows([[0.5, -1.0]]), loss::one_hot(&[2], 3)?);
+//! let (loss, gradient) = value_and_grad(
+//!     |p| loss::cross_entropy(&mlp.forward(p, &p[0].constant(&x)), &p[0].constant(&y)).mean_all(),
+//!     params.tensors(),
+//! )?;
+//! assert!(loss.item() > 0.0 && gradient.len() == 4);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod activation;
+mod error;
+mod mlp;
+mod params;
+
+pub mod data;
+pub mod loss;
+pub mod optim;
+pub mod reweight;
+pub mod train;
+
+pub use activation::Activation;
+pub use error::{Error, Result};
+pub use mlp::{Init, Mlp};
+pub use params::Params;
+
+/// The generator of this crate: the same stream on every machine for a seed.
+pub type Rng = rand_pcg::Pcg64;
+
+/// A generator from a seed.
+pub fn rng(seed: u64) -> Rng {
+    rand::SeedableRng::seed_from_u64(seed)
+}

@@ -16,10 +16,20 @@ impl Program {
     #[track_caller]
     pub fn run<V: Value>(&self, inputs: &[V]) -> Result<Vec<V>> {
         self.check_inputs("input", &inputs.iter().map(Value::shape).collect::<Vec<_>>())?;
-        Ok(self.eval(inputs))
+        Ok(self.interpret(inputs))
     }
 
-    pub(crate) fn check_inputs(&self, what: &'static str, shapes: &[Shape]) -> Result<()> {
+    /// [`run`](Program::run) where the inputs are known to fit: to call a recorded program inside a closure that is
+    /// being recorded.
+    ///
+    /// # Panics
+    /// If they do not fit, with what [`run`](Program::run) would report.
+    #[track_caller]
+    pub fn eval<V: Value>(&self, inputs: &[V]) -> Vec<V> {
+        self.run(inputs).unwrap_or_else(|error| panic!("program: {error}"))
+    }
+
+    fn check_inputs(&self, what: &'static str, shapes: &[Shape]) -> Result<()> {
         let expected = self.input_shapes();
         if expected.len() != shapes.len() {
             return Err(Error::Count { what: "program inputs", expected: expected.len(), given: shapes.len() });
@@ -34,7 +44,7 @@ impl Program {
 
     /// [`run`](Program::run) on inputs that are known to fit.
     #[track_caller]
-    pub(crate) fn eval<V: Value>(&self, inputs: &[V]) -> Vec<V> {
+    pub(crate) fn interpret<V: Value>(&self, inputs: &[V]) -> Vec<V> {
         let last = self.last_uses();
         let mut values: Vec<Option<V>> = vec![None; self.nodes.len()];
         for (i, node) in self.nodes.iter().enumerate() {

@@ -120,7 +120,7 @@ impl Program {
             Tape::scope(|tape| {
                 let inner: Vec<_> =
                     (0..n).map(|i| if wrt.contains(&i) { tape.var(x[i]) } else { tape.constant(x[i]) }).collect();
-                let outputs = self.eval(&inner);
+                let outputs = self.interpret(&inner);
                 let mut results: Vec<Var<'_, Abstract>> = Vec::new();
                 if seed == Seed::OneWithValue {
                     results.extend(outputs.iter().map(Var::value));
@@ -158,7 +158,7 @@ impl Program {
         Self::try_record_shapes(&shapes, |x| {
             let tangent = |i: usize| wrt.iter().position(|&w| w == i).map(|position| x[n + position]);
             let duals: Vec<_> = (0..n).map(|i| Dual::from_parts(x[i], tangent(i))).collect();
-            let outputs = self.eval(&duals);
+            let outputs = self.interpret(&duals);
             let mut results: Vec<_> = outputs.iter().map(Dual::value).collect();
             for (output, y) in outputs.iter().enumerate() {
                 match (y.tangent_part(), disconnected) {
@@ -216,7 +216,7 @@ impl Program {
                 .zip(in_axes)
                 .map(|(&x, axis)| axis.map_or_else(|| Batched::shared(x), |axis| Batched::mapped(x, axis)))
                 .collect();
-            self.eval(&batched).into_iter().zip(out_axes).map(|(y, &axis)| y.into_value(axis, size)).collect()
+            self.interpret(&batched).into_iter().zip(out_axes).map(|(y, &axis)| y.into_value(axis, size)).collect()
         })
     }
 

@@ -1,0 +1,137 @@
+//! What the demonstration prints and writes.
+
+use crate::args::Args;
+use crate::demo::{Method, Outcome};
+use crate::picture;
+use serde_json::{Map, Value, json};
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+/// Where people read: standard output, or standard error if standard output carries JSON.
+pub(crate) struct Stream(Box<dyn Write>);
+
+impl Stream {
+    pub(crate) fn new(to_stderr: bool) -> Self {
+        Self(if to_stderr { Box::new(io::stderr()) } else { Box::new(io::stdout()) })
+    }
+}
+
+/// Where the JSON goes.
+pub(crate) enum JsonSink {
+    Stdout,
+    File(PathBuf, File),
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {source}", .path.display())]
+pub(crate) struct CannotWrite {
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl JsonSink {
+    pub(crate) fn open(path: &Path) -> Result<Self, CannotWrite> {
+        if path == Path::new("-") {
+            return Ok(Self::Stdout);
+        }
+        let file = File::options().create(true).append(true).open(path);
+        file.map(|file| Self::File(path.into(), file)).map_err(|source| CannotWrite { path: path.into(), source })
+    }
+
+    pub(crate) fn is_stdout(&self) -> bool {
+        matches!(self, Self::Stdout)
+    }
+
+    pub(crate) fn write(self, value: &Value) -> Result<(), CannotWrite> {
+        match self {
+            Self::Stdout => {
+                writeln!(io::stdout(), "{value}").map_err(|source| CannotWrite { path: "-".into(), source })
+            }
+            Self::File(path, mut file) => {
+                let written = file.set_len(0).and_then(|()| writeln!(file, "{value}"));
+                written.map_err(|source| CannotWrite { path, source })
+            }
+        }
+    }
+}
+
+/// Mean and standard deviation (of a sample; 0 for one).
+fn mean_and_deviation(x: &[f64]) -> (f64, f64) {
+    let mean = x.iter().sum::<f64>() / x.len() as f64;
+    let squares: f64 = x.iter().map(|x| (x - mean).powi(2)).sum();
+    (mean, (squares / (x.len() as f64 - 1.0).max(1.0)).sqrt())
+}
+
+/// The table of test accuracies.
+pub(crate) fn table(out: &mut Stream, outcome: &Outcome) -> io::Result<()> {
+    let out = &mut out.0;
+    if outcome.interrupted {
+        writeln!(out, "interrupted; the results so far:")?;
+    }
+    writeln!(out, "{:<12} {:>6} {:>22} {:>16} {:>9}", "method", "seeds", "test accuracy", "weight ratio", "seconds")?;
+    for scores in outcome.scores.iter().filter(|s| !s.accuracy.is_empty()) {
+        let (mean, deviation) = mean_and_deviation(&scores.accuracy);
+        let ratio = if scores.weight_ratio.is_empty() {
+            String::new()
+        } else {
+            format!("{:.3}", mean_and_deviation(&scores.weight_ratio).0)
+        };
+        let (name, seeds) = (scores.method.name(), scores.accuracy.len());
+        let accuracy = format!("{:.1} % ± {:.1}", 100.0 * mean, 100.0 * deviation);
+        writeln!(out, "{name:<12} {seeds:>6} {accuracy:>22} {ratio:>16} {:>9.1}", scores.seconds)?;
+    }
+    writeln!(out, "\nweight ratio: mean weight of wrongly labelled examples over that of correctly labelled ones")
+}
+
+/// The most suspicious labels, five pictures to a line.
+pub(crate) fn suspicious(out: &mut Stream, outcome: &Outcome) -> io::Result<()> {
+    let out = &mut out.0;
+    if outcome.suspects.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "\nThe ten most suspicious training labels of the first seed, least weight first:")?;
+    for line in outcome.suspects.chunks(5) {
+        writeln!(out)?;
+        let titles: Vec<String> = line.iter().map(|s| format!("{:<18}", format!("labelled {}", s.label))).collect();
+        writeln!(out, "{}", titles.concat().trim_end())?;
+        let pictures: Vec<Vec<String>> = line.iter().map(|s| picture::rows(&s.pixels)).collect();
+        for row in 0..pictures[0].len() {
+            let rows: Vec<String> = pictures.iter().map(|p| format!("{:<18}", p[row])).collect();
+            writeln!(out, "{}", rows.concat().trim_end())?;
+        }
+        let verdicts = line.iter().map(|s| {
+            let truth = if s.label == s.truth { "is right".to_owned() } else { format!("is a {}", s.truth) };
+            format!("{:<18}", format!("{truth}, w {:.3}", s.weight))
+        });
+        writeln!(out, "{}", verdicts.collect::<String>().trim_end())?;
+    }
+    Ok(())
+}
+
+/// The results as JSON.
+pub(crate) fn json(args: &Args, outcome: &Outcome) -> Value {
+    let methods: Map<String, Value> = outcome
+        .scores
+        .iter()
+        .filter(|s| !s.accuracy.is_empty())
+        .map(|s| {
+            let mut entry = json!({ "accuracy": s.accuracy, "seconds": s.seconds });
+            if s.method == Method::L2rw {
+                entry["weight_ratio"] = json!(s.weight_ratio);
+            }
+            (s.method.name().to_owned(), entry)
+        })
+        .collect();
+    let mut results = json!({
+        "experiment": "reweight",
+        "data": "digits",
+        "noise": args.noise.to_string(),
+        "seeds": args.seeds,
+        "methods": methods,
+    });
+    if outcome.interrupted {
+        results["interrupted"] = json!(true);
+    }
+    results
+}

@@ -1,0 +1,109 @@
+//! Labelled examples, seeded splits, label noise.
+
+#[cfg(feature = "digits")]
+mod digits;
+mod noise;
+
+#[cfg(feature = "digits")]
+pub use digits::digits;
+pub use noise::Noise;
+
+use crate::Rng;
+use crate::error::{Result, configuration};
+use autodiff::{Element, Tensor};
+use rand::seq::SliceRandom;
+
+/// Examples in rows, and their labels.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dataset<E: Element> {
+    inputs: Tensor<E>,
+    labels: Vec<usize>,
+    classes: usize,
+}
+
+impl<E: Element> Dataset<E> {
+    /// A data set from inputs `[examples, features]` and labels below `classes`.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`](crate::Error::Configuration) if the numbers of rows and labels differ, or a label is too large.
+    pub fn new(inputs: Tensor<E>, labels: Vec<usize>, classes: usize) -> Result<Self> {
+        if inputs.rank() != 2 || inputs.dims()[0] != labels.len() {
+            return configuration("data", format!("inputs of shape {:?} for {} labels", inputs.dims(), labels.len()));
+        }
+        if let Some(label) = labels.iter().find(|&&label| label >= classes) {
+            return configuration("data", format!("label {label} is not below the number of classes, {classes}"));
+        }
+        Ok(Self { inputs, labels, classes })
+    }
+
+    /// The inputs, one example a row.
+    pub fn inputs(&self) -> &Tensor<E> {
+        &self.inputs
+    }
+
+    /// The labels.
+    pub fn labels(&self) -> &[usize] {
+        &self.labels
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The number of examples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are no examples.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The examples with the given numbers, in that order.
+    ///
+    /// # Panics
+    /// If one does not exist.
+    #[track_caller]
+    #[must_use]
+    pub fn select(&self, examples: &[usize]) -> Self {
+        Self {
+            inputs: self.inputs.take_rows(examples),
+            labels: examples.iter().map(|&i| self.labels[i]).collect(),
+            classes: self.classes,
+        }
+    }
+
+    /// The same examples with other labels.
+    ///
+    /// # Errors
+    /// As [`new`](Dataset::new).
+    pub fn with_labels(&self, labels: Vec<usize>) -> Result<Self> {
+        Self::new(self.inputs.clone(), labels, self.classes)
+    }
+
+    /// Disjoint parts of the given sizes, drawn at random.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`](crate::Error::Configuration) if there are not enough examples.
+    pub fn split<const N: usize>(&self, sizes: [usize; N], rng: &mut Rng) -> Result<[Self; N]> {
+        let total: usize = sizes.iter().sum();
+        if total > self.len() {
+            return configuration("split", format!("parts {sizes:?} need {total} examples, there are {}", self.len()));
+        }
+        let order = shuffled(self.len(), rng);
+        let mut start = 0;
+        Ok(sizes.map(|size| {
+            start += size;
+            self.select(&order[start - size..start])
+        }))
+    }
+}
+
+/// `0..n` in random order.
+pub fn shuffled(n: usize, rng: &mut Rng) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..n).collect();
+    order.shuffle(rng);
+    order
+}
