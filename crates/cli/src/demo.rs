@@ -48,7 +48,7 @@ impl Method {
 pub(crate) struct Scores {
     pub(crate) method: Method,
     pub(crate) accuracy: Vec<f64>,
-    /// Mean weight of the corrupted examples over that of the clean ones.
+    /// Mean weight of the corrupted examples over that of the clean ones, in the last fifth of the epochs.
     pub(crate) weight_ratio: Vec<f64>,
     pub(crate) seconds: f64,
 }
@@ -80,6 +80,8 @@ struct Setting {
     truth: Vec<usize>,
     /// Training examples whose label is wrong.
     wrong: Vec<bool>,
+    /// Where the random numbers go on from: every method begins with the same network and the same batches.
+    rng: Rng,
 }
 
 impl Setting {
@@ -89,7 +91,7 @@ impl Setting {
         let truth = train.labels().to_vec();
         let labels = args.noise.apply(&truth, train.classes(), &mut rng)?;
         let wrong = labels.iter().zip(&truth).map(|(l, t)| l != t).collect();
-        Ok(Self { noisy: train.with_labels(labels)?, clean, test, truth, wrong })
+        Ok(Self { noisy: train.with_labels(labels)?, clean, test, truth, wrong, rng })
     }
 }
 
@@ -141,8 +143,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
             bar.set_message(format!("seed {seed}, {}", method.name()));
             let started = Instant::now();
             let run = Run { mlp: mlp.clone(), settings, setting: &setting, bar: &bar, stop: &stop };
-            // Every method begins with the same network.
-            let mut rng = rng(seed ^ 0x5eed);
+            let mut rng = setting.rng.clone();
             let accuracy = match method {
                 Method::Plain => run.train(&mut CrossEntropy::new(&mlp, &setting.noisy)?, &mut rng)?,
                 Method::CleanOnly => run.train(&mut CrossEntropy::new(&mlp, &setting.clean)?, &mut rng)?,
@@ -155,7 +156,7 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
                     let accuracy = run.train(&mut objective, &mut rng)?;
                     if accuracy.is_some() {
                         let weights = objective.mean_weights();
-                        scores.weight_ratio.push(weight_ratio(&weights, &setting.wrong));
+                        scores.weight_ratio.push(weight_ratio(&objective.recent_weights(epochs / 5), &setting.wrong));
                         if seed == args.seed {
                             outcome.suspects = suspects(&weights, &setting);
                         }

@@ -24,11 +24,13 @@ fn run(args: &args::Args) -> Result<(), Box<dyn std::error::Error>> {
     // A file that cannot be written should be known before the work, not after.
     let json = args.json.as_deref().map(output::JsonSink::open).transpose()?;
     let outcome = demo::run(args)?;
-    let mut out = output::Stream::new(json.as_ref().is_some_and(output::JsonSink::is_stdout));
-    output::table(&mut out, &outcome)?;
-    output::suspicious(&mut out, &outcome)?;
+    // The file first: a closed pipe must not lose what was computed.
+    let to_stdout = json.as_ref().is_some_and(output::JsonSink::is_stdout);
     if let Some(json) = json {
         json.write(&output::json(args, &outcome))?;
     }
+    let mut out = output::Stream::new(to_stdout);
+    output::table(&mut out, &outcome)?;
+    output::suspicious(&mut out, &outcome)?;
     Ok(())
 }

@@ -26,8 +26,8 @@ pub struct L2rw<E: Element> {
     clean: [Tensor<E>; 2],
     problem: Problem,
     loss: WeightedLoss,
-    /// For each example, the sum of its weights (times the batch size, so that 1 is the average) and their number.
-    seen: Vec<(f64, usize)>,
+    /// For each example, the weights it was given, times the batch size, so that 1 is the average.
+    seen: Vec<Vec<f32>>,
 }
 
 impl<E: Element> L2rw<E> {
@@ -52,7 +52,7 @@ impl<E: Element> L2rw<E> {
             clean: [clean.inputs().clone(), loss::one_hot(clean.labels(), clean.classes())?],
             problem,
             loss: WeightedLoss::new(mlp),
-            seen: vec![(0.0, 0); noisy.len()],
+            seen: vec![Vec::new(); noisy.len()],
         })
     }
 
@@ -85,7 +85,16 @@ impl<E: Element> L2rw<E> {
     /// For each example, the mean of the weights it was given in training so far, where 1 is the average over a
     /// minibatch; NaN for one that was never drawn.
     pub fn mean_weights(&self) -> Vec<f64> {
-        self.seen.iter().map(|&(sum, count)| sum / count as f64).collect()
+        self.recent_weights(usize::MAX)
+    }
+
+    /// [`mean_weights`](L2rw::mean_weights) over the last `draws` times that each example was drawn.
+    pub fn recent_weights(&self, draws: usize) -> Vec<f64> {
+        let mean = |weights: &Vec<f32>| {
+            let recent = &weights[weights.len().saturating_sub(draws)..];
+            recent.iter().copied().map(f64::from).sum::<f64>() / recent.len() as f64
+        };
+        self.seen.iter().map(mean).collect()
     }
 }
 
@@ -97,8 +106,7 @@ impl<E: Element> Objective<E> for L2rw<E> {
     fn gradient(&mut self, params: &[Tensor<E>], batch: &[usize], rate: f64) -> Result<(f64, Vec<Tensor<E>>)> {
         let weights = self.weights(params, batch, rate)?;
         for (&i, w) in batch.iter().zip(weights.data()) {
-            self.seen[i].0 += w.to_f64() * batch.len() as f64;
-            self.seen[i].1 += 1;
+            self.seen[i].push((w.to_f64() * batch.len() as f64) as f32);
         }
         self.loss.gradient(params, [self.inputs.take_rows(batch), self.targets.take_rows(batch), weights])
     }
