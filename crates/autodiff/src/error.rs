@@ -81,14 +81,6 @@ pub enum Error {
     /// The user's closure failed.
     #[error("the differentiated closure failed: {0}")]
     Closure(#[source] Box<dyn StdError + Send + Sync>),
-    /// An op that cannot be written down, such as a custom op made of closures.
-    #[error("{op} cannot be serialized: {reason}")]
-    Serialize {
-        /// The op.
-        op: String,
-        /// Why not.
-        reason: &'static str,
-    },
 }
 
 fn shape_list(shapes: &[Shape]) -> String {

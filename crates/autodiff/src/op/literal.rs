@@ -8,7 +8,6 @@ use std::hash::{Hash, Hasher};
 /// `0.0` and `-0.0` are different literals and a NaN equals itself, so two ops compare equal exactly when they
 /// compute the same bits.
 #[derive(Clone, Copy)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Literal(pub f64);
 
 impl PartialEq for Literal {
