@@ -15,7 +15,9 @@ mod num_traits {
     fn float_functions_differentiate() {
         for x in [0.3_f64, 0.9, 2.4] {
             let h = 1e-5;
-            let difference = (generic(x - 2.0 * h) - 8.0 * generic(x - h) + 8.0 * generic(x + h) - generic(x + 2.0 * h)) / (12.0 * h);
+            let difference = (generic(x - 2.0 * h) - 8.0 * generic(x - h) + 8.0 * generic(x + h)
+                - generic(x + 2.0 * h))
+                / (12.0 * h);
             let dual = generic(Dual::variable(x));
             assert_eq!(dual.value(), generic(x));
             approx::assert_relative_eq!(dual.tangent(), difference, max_relative = 1e-8);

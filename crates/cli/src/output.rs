@@ -81,7 +81,10 @@ pub(crate) fn table(out: &mut Stream, outcome: &Outcome) -> io::Result<()> {
         let accuracy = format!("{:.1} % ± {:.1}", 100.0 * mean, 100.0 * deviation);
         writeln!(out, "{name:<12} {seeds:>6} {accuracy:>22} {ratio:>16} {:>9.1}", scores.seconds)?;
     }
-    writeln!(out, "\nweight ratio: mean weight of wrongly labelled examples over that of correctly labelled ones, last fifth of the epochs")
+    writeln!(
+        out,
+        "\nweight ratio: mean weight of wrongly labelled examples over that of correctly labelled ones, last fifth of the epochs"
+    )
 }
 
 /// The most suspicious labels, five pictures to a line.
