@@ -1,1 +1,21 @@
-//! x
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub use autodiff;
+pub use bilevel;
+pub use nn;
+
+/// The pages under `docs/`, so that their snippets are compiled and run.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../docs/engine.md")]
+    mod engine {}
+    #[doc = include_str!("../docs/conventions.md")]
+    mod conventions {}
+    #[doc = include_str!("../docs/jax.md")]
+    mod jax {}
+    #[doc = include_str!("../docs/pytorch.md")]
+    mod pytorch {}
+    #[doc = include_str!("../docs/speed.md")]
+    mod speed {}
+}

@@ -46,7 +46,7 @@ impl<V: Value, const N: usize> DualN<V, N> {
     /// A value with tangents of which some may be absent.
     #[inline]
     pub fn from_parts(value: V, tangents: [Option<V>; N]) -> Self {
-        Self { value, tangents: tangents.map(|t| t.map_or_else(V::Slot::absent, V::Slot::present)) }
+        Self { value, tangents: tangents.map(slot) }
     }
 
     /// A value that does not depend on the inputs.
@@ -88,6 +88,11 @@ impl<V: Value, const N: usize> DualN<V, N> {
     }
 }
 
+#[inline(always)]
+fn slot<V: Value, S: Slot<V>>(part: Option<V>) -> S {
+    part.map_or_else(S::absent, S::present)
+}
+
 /// A [`DualN`] of scalars, as a [`Var`](crate::Var) keeps it.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
@@ -120,12 +125,13 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
         if !V::SCALAR {
             return p.times(t);
         }
-        let product = |a: &V, b: Option<&V>| b.map(|b| V::times_tangent(a, b));
-        let tangents = from_fn(|i| {
-            let scaled = p.tangents[i].get().map(|p| V::times_tangent(p, &t.value));
-            rules::add_parts(product(&p.value, t.tangents[i].get()), scaled)
-        });
-        Self::from_parts(V::times_tangent(&p.value, &t.value), tangents)
+        let mut tangents = t.tangents.clone();
+        for (tangent, slope) in tangents.iter_mut().zip(&p.tangents) {
+            let carried = tangent.get().map(|t| V::times_tangent(&p.value, t));
+            let scaled = slope.get().map(|slope| V::times_tangent(slope, &t.value));
+            *tangent = slot(rules::add_parts(carried, scaled));
+        }
+        Self { value: V::times_tangent(&p.value, &t.value), tangents }
     }
 
     #[track_caller]
@@ -169,26 +175,32 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
             && (self.value.is_ordinary() || self.tangents.iter().any(|t| t.get().is_some_and(Value::is_ordinary)))
     }
 
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     fn unary(op: impl Fn() -> Unary + Copy, x: &Self) -> Self {
         let value = V::unary(op, &x.value);
         // One partial for all directions.
         let partial = pointwise::unary(op(), &x.value, &value);
-        let tangents = from_fn(|i| x.tangents[i].get().and_then(|t| partial.times(t)));
-        Self::from_parts(value, tangents)
+        // A loop, not `from_fn`, which is not always inlined.
+        let mut tangents = x.tangents.clone();
+        for tangent in &mut tangents {
+            *tangent = slot(tangent.get().and_then(|t| partial.times(t)));
+        }
+        Self { value, tangents }
     }
 
-    #[inline]
+    #[inline(always)]
     #[track_caller]
     fn binary(op: impl Fn() -> Binary + Copy, a: &Self, b: &Self) -> Self {
         let value = V::binary(op, &a.value, &b.value);
         let left = pointwise::binary(op(), 0, &a.value, &b.value, &value);
         let right = pointwise::binary(op(), 1, &a.value, &b.value, &value);
-        let tangents = from_fn(|i| {
-            let part = |x: &Self, partial: &rules::Partial<V>| x.tangents[i].get().and_then(|t| partial.times(t));
-            rules::add_parts(part(a, &left), part(b, &right))
-        });
-        Self::from_parts(value, tangents)
+        let mut tangents = a.tangents.clone();
+        for (tangent, other) in tangents.iter_mut().zip(&b.tangents) {
+            let of_a = tangent.get().and_then(|t| left.times(t));
+            let of_b = other.get().and_then(|t| right.times(t));
+            *tangent = slot(rules::add_parts(of_a, of_b));
+        }
+        Self { value, tangents }
     }
 }

@@ -24,26 +24,46 @@ pub struct Product<'a, E> {
 }
 
 /// Multiply-adds above which a product is cut in two, to be shared between threads.
-#[cfg(feature = "parallel")]
 const SPLIT: usize = 1 << 21;
+
+/// Multiply-adds above which it pays to wake the pool from outside.
+#[cfg(feature = "parallel")]
+const WAKE: usize = 1 << 26;
+
+/// Runs both, at once where that pays: inside the pool, or for much work.
+#[cfg(feature = "parallel")]
+fn join(work: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    if work > WAKE || rayon::current_thread_index().is_some() {
+        rayon::join(a, b);
+    } else {
+        a();
+        b();
+    }
+}
+
+#[cfg(not(feature = "parallel"))]
+fn join(_: usize, a: impl FnOnce(), b: impl FnOnce()) {
+    a();
+    b();
+}
 
 /// `C = A·B`. `out` has `m·n` elements and is overwritten.
 ///
 /// A large product is cut by rows at places that depend on its size alone, so the result has the same bits on any
-/// number of threads.
+/// number of threads. Inside a rayon pool (`ThreadPool::install`) the pieces are shared; from outside, only much work is
+/// worth waking the pool.
 pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [E]) {
     let Product { m, k, n, a, a_strides, b, b_strides } = product;
     if m * n * k == 0 {
         out.fill(E::from_f64(0.0));
         return;
     }
-    #[cfg(feature = "parallel")]
     if m >= 16 && m * n * k > SPLIT {
         let top = (m / 2).next_multiple_of(8);
         let (first, rest) = out.split_at_mut(top * n);
         let upper = Product { m: top, ..product };
         let lower = Product { m: m - top, a: &a[top * a_strides[0]..], ..product };
-        rayon::join(|| gemm(upper, first), || gemm(lower, rest));
+        join(m * n * k, || gemm(upper, first), || gemm(lower, rest));
         return;
     }
     let a = MatRef::new(a, m, k, a_strides[0] as isize, a_strides[1] as isize);
