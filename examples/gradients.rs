@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     // Arrays: the softmax's loss, and a check of it to third order.
     let x = Tensor::from_rows([[1.0, -0.5, 0.2], [0.1, 0.4, -1.0]]);
-    let g = grad(|v| (v[0].logsumexp(&[1]) - v[0].at(1, 0)).mean_all(), std::slice::from_ref(&x))?;
+    let g = grad(|v| (v[0].logsumexp(&[1]) - v[0].at(1, 0)).mean_all(), &[x.clone()])?;
     println!("gradient of cross-entropy:\n{:.4}", g[0]);
     let report = Check::new().order(3).closure(|v| vec![(v[0].logsumexp(&[1]) - v[0].at(1, 0)).mean_all()], &[x])?;
     println!("{report}");

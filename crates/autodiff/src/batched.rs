@@ -32,6 +32,9 @@ impl<V: Value> Batched<V> {
     pub fn mapped(value: V, axis: usize) -> Self {
         let rank = value.shape().len();
         assert!(axis < rank, "batch: axis {axis} does not exist, the rank is {rank}");
+        if axis == 0 {
+            return Self { value, mapped: true };
+        }
         let order: Axes = [axis].into_iter().chain((0..rank).filter(|&i| i != axis)).collect();
         Self { value: value.permute(&order), mapped: true }
     }

@@ -68,7 +68,7 @@ fn an_input_that_does_not_reach_the_output_is_not_zero() {
     let arrays = grad(|x| x[0].sum_all() + x[1].stop_gradient().sum_all(), &[Tensor::from([1.0]), Tensor::from([2.0])]);
     assert!(matches!(&arrays, Err(Error::Disconnected { inputs, .. }) if inputs == &[1]));
     assert!(matches!(derivative(|x| x.floor(), 1.5), Err(Error::Disconnected { .. })));
-    assert!(matches!(jvp(|x| vec![x[0], x[1]], &[1.0, 2.0], &[1.0, 1.0]), Ok(_)));
+    assert!(jvp(|x| vec![x[0], x[1]], &[1.0, 2.0], &[1.0, 1.0]).is_ok());
     assert!(matches!(jvp(|x| vec![x[0].sign()], &[1.0], &[1.0]), Err(Error::Disconnected { output: 0, .. })));
     assert!(matches!(vjp(|x| vec![x[0]], &[1.0, 2.0], &[1.0]), Err(Error::Disconnected { .. })));
     assert!(matches!(hvp(|x| x[0] * x[0], &[1.0, 2.0], &[1.0, 1.0]), Err(Error::Disconnected { .. })));

@@ -13,6 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 type Objective =
     dyn for<'t> Fn(&[Var<'t, Abstract>], &[Var<'t, Abstract>], &[Var<'t, Abstract>]) -> Var<'t, Abstract> + Send + Sync;
 
+/// The update rule, and the shapes of u, v, outer and inner data.
+type Key = (TypeId, [Vec<Shape>; 4]);
+
 /// Arrays that the objectives are evaluated on and that are not differentiated: examples, labels, a minibatch.
 #[derive(Clone, Copy, Debug)]
 pub struct Data<'a, E: Element> {
@@ -34,7 +37,7 @@ impl<E: Element> Data<'_, E> {
 pub struct Problem {
     outer: Box<Objective>,
     inner: Box<Objective>,
-    recorded: Mutex<HashMap<(TypeId, [Vec<Shape>; 4]), Arc<Recorded>>>,
+    recorded: Mutex<HashMap<Key, Arc<Recorded>>>,
 }
 
 impl fmt::Debug for Problem {

@@ -26,8 +26,8 @@ use std::convert::Infallible;
 /// Time: about twice that of [`grad`](crate::grad), independent of the number of inputs; memory: twice.
 ///
 /// # Errors
-/// [`Error::Disconnected`] if an input does not reach the result; [`Error::NotScalar`] if it is an array;
-/// [`Error::Count`] or [`Error::Input`] if the direction does not fit the inputs.
+/// [`Error::Disconnected`](crate::Error::Disconnected) if an input does not reach the result; [`Error::NotScalar`](crate::Error::NotScalar) if it is an array;
+/// [`Error::Count`](crate::Error::Count) or [`Error::Input`](crate::Error::Input) if the direction does not fit the inputs.
 pub fn hvp<V: Value, F>(f: F, x: &[V], direction: &[V]) -> Result<Vec<V>>
 where
     F: for<'t> FnOnce(&[Var<'t, Dual<V>>]) -> Var<'t, Dual<V>>,
@@ -38,7 +38,7 @@ where
 /// [`hvp`] of a closure that can fail.
 ///
 /// # Errors
-/// As [`hvp`], and [`Error::Closure`] if the closure fails.
+/// As [`hvp`], and [`Error::Closure`](crate::Error::Closure) if the closure fails.
 pub fn try_hvp<V: Value, E: Failure, F>(f: F, x: &[V], direction: &[V]) -> Result<Vec<V>>
 where
     F: for<'t> FnOnce(&[Var<'t, Dual<V>>]) -> std::result::Result<Var<'t, Dual<V>>, E>,
@@ -91,7 +91,7 @@ where
 /// [`hessian`] of a closure that can fail.
 ///
 /// # Errors
-/// As [`hvp`], and [`Error::Closure`] if the closure fails.
+/// As [`hvp`], and [`Error::Closure`](crate::Error::Closure) if the closure fails.
 pub fn try_hessian<V: Value, E: Failure, F>(f: F, x: &[V]) -> Result<Vec<Vec<V>>>
 where
     F: for<'t> Fn(&[Var<'t, DualN<V, 8>>]) -> std::result::Result<Var<'t, DualN<V, 8>>, E>,

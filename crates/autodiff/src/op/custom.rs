@@ -34,14 +34,16 @@ type RecordFn = dyn Fn(&[Shape], &Shape) -> crate::error::Result<Program> + Send
 #[derive(Clone)]
 pub struct Custom(Arc<Inner>);
 
+/// The recorded rules: `(jvp?, argument shapes)` to program.
+type Recorded = HashMap<(bool, Vec<Shape>), Arc<Program>>;
+
 struct Inner {
     name: String,
     arity: usize,
     shape: Box<ShapeFn>,
     value: Box<ValueFn>,
     rule: Option<Rule>,
-    /// The recorded rules: `(jvp?, argument shapes)` to program.
-    programs: Mutex<HashMap<(bool, Vec<Shape>), Arc<Program>>>,
+    programs: Mutex<Recorded>,
 }
 
 enum Rule {

@@ -26,7 +26,7 @@ impl Compare {
 
     /// Whether the comparison holds between two numbers.
     #[inline]
-    pub fn holds<T: PartialOrd>(self, a: T, b: T) -> bool {
+    pub fn holds<T: PartialOrd + Copy>(self, a: T, b: T) -> bool {
         match self {
             Self::Lt => a < b,
             Self::Le => a <= b,

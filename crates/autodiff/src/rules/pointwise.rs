@@ -46,8 +46,8 @@ pub(crate) fn unary<V: Value>(op: Unary, x: &V, y: &V) -> Partial<V> {
         Unary::Powf(c) if c.0 == 0.0 => Zero,
         Unary::Powf(c) if c.0 == 1.0 => Constant(1.0),
         Unary::Powf(c) => Of(x.powf(c.0 - 1.0).scale(c.0)),
-        Unary::Max(c) => Of(mask_or_half(x.test(Compare::Gt, c.0), &x.test(Compare::Eq, c.0))),
-        Unary::Min(c) => Of(mask_or_half(x.test(Compare::Lt, c.0), &x.test(Compare::Eq, c.0))),
+        Unary::Max(c) => Of(mask_or_half(&x.test(Compare::Gt, c.0), &x.test(Compare::Eq, c.0))),
+        Unary::Min(c) => Of(mask_or_half(&x.test(Compare::Lt, c.0), &x.test(Compare::Eq, c.0))),
         Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => Zero,
         Unary::Test(..) | Unary::Fill(_) | Unary::StopGradient => Zero,
     }
@@ -69,8 +69,8 @@ pub(crate) fn binary<V: Value>(op: Binary, arg: usize, a: &V, b: &V, y: &V) -> P
         (Binary::Atan2, _) => Of(-a.over(&a.square().plus(&b.square()))),
         (Binary::Hypot, 0) => Of(a.over(&nonzero(y))),
         (Binary::Hypot, _) => Of(b.over(&nonzero(y))),
-        (Binary::Max, 0) | (Binary::Min, 1) => Of(mask_or_half(a.compare(Compare::Gt, b), &a.compare(Compare::Eq, b))),
-        (Binary::Max, _) | (Binary::Min, _) => Of(mask_or_half(a.compare(Compare::Lt, b), &a.compare(Compare::Eq, b))),
+        (Binary::Max, 0) | (Binary::Min, 1) => Of(mask_or_half(&a.compare(Compare::Gt, b), &a.compare(Compare::Eq, b))),
+        (Binary::Max, _) | (Binary::Min, _) => Of(mask_or_half(&a.compare(Compare::Lt, b), &a.compare(Compare::Eq, b))),
         (Binary::Compare(_), _) => Zero,
     }
 }
@@ -83,7 +83,7 @@ fn one_minus_square<V: Value>(x: &V) -> V {
 
 /// 1 where the mask holds, ½ at a tie.
 #[inline]
-fn mask_or_half<V: Value>(mask: V, tie: &V) -> V {
+fn mask_or_half<V: Value>(mask: &V, tie: &V) -> V {
     mask.plus(&tie.scale(0.5))
 }
 
