@@ -3,7 +3,7 @@
 use autodiff::check::Check;
 use autodiff::debug::{What, first_non_finite};
 use autodiff::{
-    Compare, Custom, Disconnected, Error, Program, Tape, Tensor, Value, derivative, grad, grad_or_zeros, hessian, hvp,
+    Compare, Custom, Disconnected, Error, Program, Tensor, Value, derivative, grad, grad_or_zeros, hessian, hvp,
     jacobian, jvp, nth_derivative, try_grad, try_hessian, try_nth_derivative, vjp,
 };
 use std::fmt;
@@ -159,24 +159,6 @@ fn derivatives_of_any_order() {
         let factorial: f64 = (1..=n).map(|k| -(k as f64)).product();
         approx::assert_relative_eq!(nth_derivative(|x| 1.0 / x, 1.0, n).unwrap(), factorial, max_relative = 1e-13);
     }
-}
-
-#[test]
-fn the_tape_sweeps_from_and_to_any_place() {
-    Tape::scope(|tape| {
-        let (x, y) = (tape.var(2.0), tape.var(3.0));
-        let z = x * y;
-        let w = z.sin() + x;
-        // By an intermediate value, and by a constant.
-        assert_eq!(tape.vjp(&[(w, 1.0)], &[z]), [Some(6_f64.cos())]);
-        assert_eq!(tape.vjp(&[(w, 1.0)], &[tape.constant(1.0)]), [None]);
-        assert_eq!(tape.vjp(&[(w, 1.0), (z, 10.0)], &[y]), [Some(2.0 * (6_f64.cos() + 10.0))]);
-        assert_eq!(tape.jvp(&[(z, 1.0)], &[w, x]), [Some(6_f64.cos()), None]);
-        // An input recorded after other operations.
-        let late = tape.var(5.0);
-        assert_eq!(tape.vjp(&[(late * w, 1.0)], &[late, y]), [Some(6_f64.sin() + 2.0), Some(5.0 * 2.0 * 6_f64.cos())]);
-        assert_eq!(tape.len(), 7);
-    });
 }
 
 #[test]

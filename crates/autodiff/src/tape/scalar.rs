@@ -44,17 +44,12 @@ impl<V: Value> Nodes<V> {
 
     /// Appends a node of one or two parents; place 0 is no parent.
     ///
-    /// An unused second parent is marked by the node's own place. Two equal parents are merged into one.
+    /// An unused second parent is marked by the node's own place.
     #[inline(always)]
-    pub(super) fn push(&self, [a, b]: [V; 2], [p, q]: [u32; 2]) -> u32 {
+    pub(super) fn push(&self, partials: [V; 2], [p, q]: [u32; 2]) -> u32 {
         let own = self.arena.len();
         debug_assert!(p <= own && q <= own);
-        let node = if p == q {
-            Node { partials: [a.plus(&b), number(0.0)], parents: [p, own] }
-        } else {
-            Node { partials: [a, b], parents: [p, if q == 0 { own } else { q }] }
-        };
-        self.arena.push(node)
+        self.arena.push(Node { partials, parents: [p, if q == 0 { own } else { q }] })
     }
 
     /// Number of nodes, the constants' one included.
@@ -121,13 +116,12 @@ fn sweep<V: Value>(nodes: &[Node<V>], inputs: usize, seeds: &[(u32, V)]) -> Vec<
         let [p, q] = node.parents.map(|parent| parent as usize);
         // SAFETY: `push` makes nodes whose parents are not behind them, so `p, q <= i < nodes.len() = adjoints.len()`.
         unsafe {
-            let to_p = adjoints.get_unchecked(p).plus(&node.partials[0].times(&adjoint));
+            let place = adjoints.get_unchecked_mut(p);
+            *place = place.plus(&node.partials[0].times(&adjoint));
             if q < i {
-                // `push` makes the parents different, so neither sum has to wait for the other's store.
-                let to_q = adjoints.get_unchecked(q).plus(&node.partials[1].times(&adjoint));
-                *adjoints.get_unchecked_mut(q) = to_q;
+                let place = adjoints.get_unchecked_mut(q);
+                *place = place.plus(&node.partials[1].times(&adjoint));
             }
-            *adjoints.get_unchecked_mut(p) = to_p;
         }
     }
     adjoints
