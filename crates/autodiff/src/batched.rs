@@ -86,38 +86,6 @@ fn with_front(first: usize, shape: &[usize]) -> Shape {
     [first].into_iter().chain(shape.iter().copied()).collect()
 }
 
-/// The mapped axis of `x` and axis `axis` (counted without it) as one axis, for gather and scatter: index `i` of
-/// example `b` becomes `b·n + i`.
-#[track_caller]
-fn joined<V: Value>(x: &V, axis: usize) -> V {
-    let rank = x.shape().len();
-    let order: Axes = (1..=axis).chain([0]).chain(axis + 1..rank).collect();
-    let moved = x.permute(&order);
-    let shape = moved.shape();
-    let merged: Shape =
-        shape[..axis].iter().chain([&(shape[axis] * shape[axis + 1])]).chain(&shape[axis + 2..]).copied().collect();
-    moved.reshape(&merged)
-}
-
-/// Takes the front part of a joined axis apart again: axis `axis` of length `size·len` to a mapped axis in front.
-#[track_caller]
-fn parted<V: Value>(x: &V, axis: usize, size: usize, len: usize) -> V {
-    let shape = x.shape();
-    let split: Shape = shape[..axis].iter().chain([&size, &len]).chain(&shape[axis + 1..]).copied().collect();
-    let order: Axes = [axis].into_iter().chain(0..axis).chain(axis + 1..split.len()).collect();
-    x.reshape(&split).permute(&order)
-}
-
-/// Indices `[size, …]` of each example, as indices into the joined axis.
-#[track_caller]
-fn joined_indices<V: Value>(indices: &V, size: usize, n: usize) -> V {
-    let rank = indices.shape().len();
-    let mut shape = vec![1; rank];
-    shape[0] = size;
-    let offsets: Vec<f64> = (0..size).map(|b| (b * n) as f64).collect();
-    indices.plus(&indices.constant(crate::tensor::Tensor::from(offsets)).reshape(&shape))
-}
-
 impl<V: Value> Value for Batched<V> {
     type Inline = ();
     type Slot<W: Value> = Option<W>;
@@ -174,35 +142,13 @@ impl<V: Value> Value for Batched<V> {
             Op::Flip(axes) => one(Op::Flip(shifted(axes))),
             Op::Reduce(reduce, axes) => one(Op::Reduce(*reduce, shifted(axes))),
             Op::MatMul { ta, tb } => matmul(args[0], args[1], *ta, *tb, size),
-            Op::Gather(axis) => {
-                let (x, indices) = (args[0], args[1]);
-                if !indices.mapped {
-                    V::apply(&Op::Gather(axis + 1), &[&x.value, &indices.value])
-                } else if !x.mapped {
-                    let gathered = x.value.gather(&indices.value, *axis);
-                    Self::mapped(gathered, *axis).value
-                } else {
-                    let n = shapes[0][*axis];
-                    let flat = joined_indices(&indices.value, size, n);
-                    Self::mapped(joined(&x.value, *axis).gather(&flat, *axis), *axis).value
-                }
+            // One set of indices for all: the indexed axis just stands one further back.
+            Op::Gather(axis) if !args[1].mapped => V::apply(&Op::Gather(axis + 1), &[&args[0].value, &args[1].value]),
+            Op::ScatterAdd { axis, len } if !args[1].mapped => {
+                V::apply(&Op::ScatterAdd { axis: axis + 1, len: *len }, &[&args[0].value, &args[1].value])
             }
-            Op::ScatterAdd { axis, len } => {
-                let (updates, indices) = (args[0], args[1]);
-                if indices.mapped {
-                    let flat = joined_indices(&indices.value, size, *len);
-                    // The updates' mapped axis goes in front of the indexed ones, as in the joined indices.
-                    let front = updates.front(size);
-                    let rank = front.shape().len();
-                    let order: Axes = (1..=*axis).chain([0]).chain(axis + 1..rank).collect();
-                    let op = Op::ScatterAdd { axis: *axis, len: size * len };
-                    parted(&V::apply(&op, &[&front.permute(&order), &flat]), *axis, size, *len)
-                } else {
-                    V::apply(&Op::ScatterAdd { axis: axis + 1, len: *len }, &[&updates.value, &indices.value])
-                }
-            }
-            // A user's op knows nothing of batches: example by example.
-            Op::Custom(_) => {
+            // Indices of their own, or a user's op that knows nothing of batches: example by example.
+            Op::Gather(_) | Op::ScatterAdd { .. } | Op::Custom(_) => {
                 let fronts: Vec<V> = args.iter().map(|x| x.front(size)).collect();
                 let results: Vec<V> = (0..size)
                     .map(|b| {

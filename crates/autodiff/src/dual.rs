@@ -12,6 +12,9 @@ use smallvec::SmallVec;
 /// Forward mode: one evaluation gives value and directional derivative, with no tape and memory that does not grow
 /// with the length of the computation. Carriers nest: `Dual<Dual<f64>>` gives second derivatives.
 ///
+/// Levels are told apart by type: inside a function that is itself run on `Dual`s, lift the outer variable with
+/// [`constant_value`](Dual::constant_value) before it meets an inner one.
+///
 /// The tangent of an array may be absent, a structural zero that costs nothing. A plain scalar's tangent is always
 /// there, and one that is exactly zero counts as structurally zero: 0 · ∞ is 0.
 ///
@@ -82,6 +85,7 @@ impl<V: Value> Dual<V> {
     /// A value with a tangent that may be absent.
     #[inline]
     pub fn from_parts(value: V, tangent: Option<V>) -> Self {
+        assert!(V::SCALAR || tangent.as_ref().is_none_or(|t| t.shape() == value.shape()), "dual: shapes differ");
         Self { value, tangent: tangent.map_or_else(V::Slot::absent, V::Slot::present) }
     }
 }

@@ -18,7 +18,7 @@ pub enum Error {
         reason: String,
     },
     /// The number of elements does not match a shape.
-    #[error("shape {shape:?} holds {} elements, but {len} were given", crate::shape::size(.shape))]
+    #[error("shape {shape:?} holds {} elements, but {len} were given", shape.iter().map(|&n| n as f64).product::<f64>())]
     Length {
         /// The shape asked for.
         shape: Shape,
@@ -77,6 +77,14 @@ pub enum Error {
         index: usize,
         /// The number of things.
         len: usize,
+    },
+    /// The same thing is named twice where it can be named once.
+    #[error("{what} {index} is named twice")]
+    Repeated {
+        /// What was named.
+        what: &'static str,
+        /// Its index.
+        index: usize,
     },
     /// The user's closure failed.
     #[error("the differentiated closure failed: {0}")]

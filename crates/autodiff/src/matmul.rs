@@ -11,6 +11,11 @@ pub(crate) fn matmul<V: Value>(a: &V, b: &V, ta: bool, tb: bool) -> V {
     let op = Op::MatMul { ta, tb };
     match (sa.len(), sb.len()) {
         (0, _) | (_, 0) => V::apply(&op, &[a, b]),
+        (1, 1) => {
+            let product =
+                V::apply(&Op::MatMul { ta: false, tb: false }, &[&a.reshape(&[1, sa[0]]), &b.reshape(&[sb[0], 1])]);
+            product.reshape(&[])
+        }
         (1, _) => {
             let row = matmul(&a.reshape(&[1, sa[0]]), b, false, tb);
             let shape = row.shape();

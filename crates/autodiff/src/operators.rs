@@ -127,7 +127,7 @@ operators!([V: Value, const N: usize] DualN<V, N>);
 operators!(['t, V: Value] Var<'t, V>);
 operators!([V: Value] Batched<V>);
 operators!([] Abstract);
-operators!([V: Value] Nested<V>);
+operators!(['l, V: Value] Nested<'l, V>);
 operators!([V: Value] Traced<V>);
 
 /// An array that is not differentiated, beside a carrier that is: it is lifted into the carrier's context.
@@ -156,5 +156,5 @@ with_tensor!(['t, V: Value] Var<'t, V>);
 with_tensor!([V: Value] Dual<V>);
 with_tensor!([V: Value, const N: usize] DualN<V, N>);
 with_tensor!([V: Value] Batched<V>);
-with_tensor!([V: Value] Nested<V>);
+with_tensor!(['l, V: Value] Nested<'l, V>);
 with_tensor!([V: Value] Traced<V>);

@@ -182,6 +182,24 @@ fn the_checker_finds_a_wrong_rule() {
 }
 
 #[test]
+fn a_custom_rule_that_forgets_an_argument_disconnects_it() {
+    let forgetful = Custom::new("product", 2, |x| &x[0] * &x[1]).jvp(|x, _, t| x[1] * t[0]);
+    let g = grad(
+        |x| Value::apply_custom(&forgetful, &[&x[0], &x[1]]).sum_all(),
+        &[Tensor::from([2.0]), Tensor::from([3.0])],
+    );
+    assert!(matches!(&g, Err(Error::Disconnected { inputs, .. }) if inputs == &[1]), "{g:?}");
+}
+
+#[test]
+#[should_panic(expected = "custom op `outer`: its cotangents have shapes")]
+fn a_custom_rule_with_the_wrong_shape_is_named() {
+    let op = Custom::new("outer", 2, |x| &x[0] * &x[1]).vjp(|x, _, c| vec![c * x[1], c * x[0]]);
+    let x = [Tensor::from([1.0, 2.0]), Tensor::scalar(3.0)];
+    let _ = grad(|x| Value::apply_custom(&op, &[&x[0], &x[1]]).sum_all(), &x);
+}
+
+#[test]
 fn a_custom_op_without_a_rule_is_named() {
     let op = Custom::new("opaque", 1, |x| x[0].clone());
     let caught =

@@ -32,6 +32,10 @@ mod num_traits {
         assert!(!Dual::new(1.0, 1.0).is_one());
         assert_eq!(Dual::<f64>::from_str_radix("101", 2).unwrap().value(), 5.0);
         assert_eq!(format!("{:.1}", Dual::new(2.0, 0.5)), "2.0 + 0.5ε");
+        // Values are those of the plain number, and a constant's tangent meets no infinite slope.
+        assert_eq!(Float::log10(Dual::variable(1000.0_f64)).value(), 3.0);
+        assert_eq!(Float::cbrt(Dual::constant_value(0.0_f64)).tangent(), 0.0);
+        assert_eq!(Float::max(Dual::constant_value(f64::NAN), Dual::variable(1.0)).value(), 1.0);
     }
 }
 
@@ -147,6 +151,20 @@ mod serde {
         let misshapen = text.replacen(r#""shape":[2,3]}]"#, r#""shape":[2,4]}]"#, 1);
         assert_ne!(text, misshapen);
         assert!(serde_json::from_str::<Program>(&misshapen).unwrap_err().to_string().contains("shape"));
+
+        for (from, to, part) in [
+            (r#"{"Input":0}"#, r#"{"Input":5}"#, "program input 5"),
+            (r#""inputs":[0]"#, r#""inputs":[]"#, "program input"),
+            (r#""inputs":[0]"#, r#""inputs":[1]"#, "program input 0"),
+            (r#""outputs":[1]"#, r#""outputs":[9]"#, "program node 9"),
+        ] {
+            let broken = text.replacen(from, to, 1);
+            assert_ne!(broken, text, "{from}");
+            let error = serde_json::from_str::<Program>(&broken).unwrap_err().to_string();
+            assert!(error.contains(part), "{to}: {error}");
+        }
+        let huge = r#"{"shape":[4294967296,4294967296],"data":[]}"#;
+        assert!(serde_json::from_str::<Tensor<f64>>(huge).is_err());
 
         let custom = Custom::new("secret", 1, |x| x[0].clone());
         let program = Program::record(&[&[2]], |v| v[0].custom(&custom)).unwrap();

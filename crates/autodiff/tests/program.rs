@@ -14,7 +14,7 @@ struct Step {
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = (0..26_usize, 0..100_usize, 0..100_usize, -1.5..1.5_f64);
+    let step = (0..27_usize, 0..100_usize, 0..100_usize, -1.5..1.5_f64);
     prop::collection::vec(step.prop_map(|(op, a, b, literal)| Step { op, a, b, literal }), 1..14)
 }
 
@@ -56,6 +56,12 @@ fn build<V: Value>(x: &[V], steps: &[Step]) -> V {
             }
             23 => V::stack(&[a, b], 0).mean(&[0]),
             24 => a.gather(&a.constant(Tensor::from([2.0, 0.0, 0.0])), 1),
+            // Constants of both types, moved, negated and filled: what simplification folds.
+            25 => {
+                let (wide, narrow) = (Tensor::from_rows([[0.1, 0.7, -0.3]]), Tensor::from_rows([[0.1_f32, 0.7, -0.3]]));
+                let (wide, narrow) = (a.constant(wide), a.constant(narrow));
+                a.plus(&wide.flip(&[1]).abs()).minus(&-narrow.clone()).plus(&narrow.fill(step.literal))
+            }
             _ => V::apply(&Op::Reduce(Reduce::Prod, [1][..].into()), &[&a.scale(0.2).shift(1.0)])
                 .reshape(&[2, 1])
                 .broadcast_to(&SHAPE),
@@ -182,6 +188,24 @@ fn simplify_shares_folds_and_drops() {
     // A zero and a negative zero are different literals.
     let signs = Program::record(&[&[]], |x| (x[0] + 0.0).recip() + (x[0] + -0.0).recip()).unwrap();
     assert_eq!(signs.simplify().len(), signs.len());
+}
+
+#[test]
+#[should_panic(expected = "index 2 is not a whole number below 2")]
+fn an_index_outside_its_example_is_not_taken_from_the_next_one() {
+    let f = Program::record(&[&[2], &[1]], |x| x[0].gather(&x[1], 0)).unwrap();
+    let batched = f.batch(2, &[Some(0), Some(0)], &[0]).unwrap();
+    let x = Tensor::from_rows([[1.0, 2.0], [3.0, 4.0]]);
+    let beyond = Tensor::from_rows([[2.0], [0.0]]);
+    let _ = batched.run(&[x, beyond]);
+}
+
+#[test]
+fn an_input_named_twice_is_an_error() {
+    let f = Program::record(&[&[]], |x| x[0].sin()).unwrap();
+    for transformed in [f.jvp(&[0, 0]), f.vjp(&[0, 0]), f.grad(&[0, 0])] {
+        assert!(matches!(transformed, Err(autodiff::Error::Repeated { index: 0, .. })));
+    }
 }
 
 #[test]

@@ -73,6 +73,10 @@ fn rows() -> Vec<Row> {
         rows.push(row(Op::Binary(op), &[&filled(&[3], 0.5, 1.0), &filled(&[3], 1.2, 2.0)], &[0, 1]));
         rows.push(row(Op::Binary(op), &[&filled(&[2], 1.3, 1.9), &filled(&[2], 0.4, 1.1)], &[0, 1]));
     }
+    // An exponent of exactly 0, 1 or 2 is no special case where the base is not 0.
+    for exponent in [0.0, 1.0, 2.0] {
+        rows.push(row(Op::Binary(Binary::Pow), &[&filled(&[2], 0.6, 1.9), &Tensor::full(&[2], exponent)], &[0, 1]));
+    }
     let x = filled(&[2, 3], -1.0, 1.0);
     let y = filled(&[2, 3], 0.5, 2.0);
     let cube = filled(&[2, 3, 2], -1.0, 1.0);
@@ -382,6 +386,18 @@ fn perturbations_are_not_confused() {
     let inner = (Dual::constant_value(x) + Dual::variable(Dual::constant_value(1.0))).tangent();
     assert_eq!((x * inner).tangent(), 1.0);
 
+    // Levels that are told apart at run time: the inner function cannot take the outer variable for its own (that does
+    // not compile), and its derivative is a constant to the outer one.
+    let nested = autodiff::nth_derivative(
+        |x| {
+            let at = x.value();
+            x * autodiff::nth_derivative(|y| y + at, 1.0, 1).unwrap()
+        },
+        1.0,
+        1,
+    );
+    assert_eq!(nested.unwrap(), 1.0);
+
     let inner = Tape::scope(|tape| {
         let y = tape.var(Dual::constant_value(1.0));
         let sum = tape.constant(x) + y;
@@ -444,6 +460,17 @@ fn pow_and_hypot_have_finite_derivatives_at_zero() {
     assert_eq!(partials(Binary::Pow, 0.0, 1.0), [1.0, 0.0]);
     assert_eq!(partials(Binary::Pow, 0.0, 0.0), [0.0, f64::NEG_INFINITY]);
     assert_eq!(partials(Binary::Hypot, 0.0, 0.0), [0.0, 0.0]);
+    assert_eq!(partials(Binary::Atan2, 0.0, 0.0), [0.0, 0.0]);
+    // No square is formed that could overflow or vanish.
+    for size in [1e-170, 1e170] {
+        let [by_a, by_b] = partials(Binary::Atan2, 3.0 * size, 4.0 * size)[..] else { unreachable!() };
+        approx::assert_relative_eq!(by_a * size, 4.0 / 25.0, max_relative = 1e-14);
+        approx::assert_relative_eq!(by_b * size, -3.0 / 25.0, max_relative = 1e-14);
+    }
+    let hessian = autodiff::hessian(|x| x[0].pow(&x[1]), &[2.0, 0.0]).unwrap();
+    approx::assert_relative_eq!(hessian[0][1], 0.5, max_relative = 1e-14);
+    approx::assert_relative_eq!(hessian[1][0], 0.5, max_relative = 1e-14);
+    approx::assert_relative_eq!(derivative(|x| x.exp_m1(), -40.0).unwrap(), (-40.0_f64).exp(), max_relative = 1e-14);
     assert_eq!(partials(Binary::Max, 2.0, 2.0), [0.5, 0.5]);
     assert_eq!(partials(Binary::Min, 2.0, 2.0), [0.5, 0.5]);
     assert_eq!(partials(Binary::Max, 3.0, 2.0), [1.0, 0.0]);
@@ -494,4 +521,6 @@ fn reductions_at_their_edges() {
     approx::assert_abs_diff_eq!(half, Tensor::from([0.5, 0.5, 0.0]), epsilon = 1e-13);
     let empty = weights(Reduce::LogSumExp, &[f64::NEG_INFINITY, f64::NEG_INFINITY]);
     assert_eq!(empty.data(), [0.0, 0.0]);
+    let full = weights(Reduce::LogSumExp, &[f64::INFINITY, 0.0, 800.0]);
+    assert_eq!(full.data(), [0.0, 0.0, 0.0]);
 }

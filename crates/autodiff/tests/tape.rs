@@ -1,7 +1,7 @@
 //! The tape itself, in exact arithmetic, so that it can also run under an interpreter that looks for undefined behaviour:
 //! `cargo +nightly miri test -p hypertape-autodiff --no-default-features --test tape`.
 
-use autodiff::{Dual, Tape, Value, grad};
+use autodiff::{Dual, Tape, Tensor, Value, grad};
 
 #[test]
 fn sweeps_from_and_to_any_place() {
@@ -14,10 +14,24 @@ fn sweeps_from_and_to_any_place() {
         assert_eq!(tape.vjp(&[(w, 1.0)], &[tape.constant(1.0)]), [None]);
         assert_eq!(tape.vjp(&[(w, 1.0), (z, 10.0)], &[y]), [Some(2.0 * 22.0)]);
         assert_eq!(tape.jvp(&[(z, 1.0)], &[w, x]), [Some(12.0), None]);
+        // A constant that takes part is still not a variable.
+        let c = tape.constant(3.0);
+        assert_eq!(tape.vjp(&[(c * x * c, 1.0)], &[c, x]), [None, Some(9.0)]);
+        // Two seeds at one place add up.
+        assert_eq!(tape.jvp(&[(x, 1.0), (x, 2.0)], &[z]), [Some(9.0)]);
         // An input recorded after other operations.
         let late = tape.var(5.0);
         assert_eq!(tape.vjp(&[(late * w, 1.0)], &[late, y]), [Some(38.0), Some(5.0 * 24.0)]);
-        assert_eq!(tape.len(), 7);
+        assert_eq!(tape.len(), 9);
+    });
+}
+
+#[test]
+#[should_panic(expected = "the cotangent of a value of shape [2] has shape []")]
+fn a_cotangent_must_have_the_shape_of_its_value() {
+    Tape::scope(|tape| {
+        let x = tape.var(Tensor::from([1.0, 2.0]));
+        tape.vjp(&[(x.square(), Tensor::scalar(1.0))], &[x])
     });
 }
 

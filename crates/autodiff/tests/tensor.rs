@@ -70,6 +70,10 @@ fn broadcasting_is_numpys() {
     assert_eq!((sum.dims(), sum.data()), (&[2, 3][..], &[11.0, 12.0, 13.0, 21.0, 22.0, 23.0][..]));
     assert_eq!((2.0 * &row - 1.0).data(), [1.0, 3.0, 5.0]);
     assert_eq!((6.0 / &row).data(), [6.0, 3.0, 2.0]);
+    let product = row.matmul(&row);
+    assert_eq!((product.dims().len(), product.item()), (0, 14.0));
+    assert_eq!(row.matmul(&Tensor::<f64>::ones(&[3, 2])).data(), [6.0, 6.0]);
+    assert_eq!(Tensor::<f64>::ones(&[2, 3]).matmul(&row).data(), [6.0, 6.0]);
     let mut total = row.clone();
     total += &row;
     total *= &Tensor::scalar(0.5);

@@ -13,12 +13,9 @@ pub enum Error {
         /// The position among the upper variables.
         index: usize,
     },
-    /// The outer objective does not depend on an inner variable.
-    #[error("inner variable {index} does not reach the outer objective; check that the outer closure uses it")]
-    Unused {
-        /// The position among the inner variables.
-        index: usize,
-    },
+    /// The outer objective does not depend on any inner variable.
+    #[error("no inner variable reaches the outer objective; check that the outer closure uses them")]
+    Unused,
     /// A number stopped being finite.
     #[error("{what} is not finite at inner step {step}; lower the step size, or look with `autodiff::debug`")]
     NonFinite {

@@ -137,8 +137,9 @@ impl Problem {
         let g = objective(&self.inner, inner)?;
         let unused =
             |program: &Program, wrt: usize| matches!(program.grad(&[wrt]), Err(autodiff::Error::Disconnected { .. }));
-        if let Some(index) = (0..m).find(|&i| unused(&f, n + i)) {
-            return Err(Error::Unused { index });
+        // Some inner variables may serve the inner objective only, but not all.
+        if (0..m).all(|i| unused(&f, n + i)) {
+            return Err(Error::Unused);
         }
 
         // (u, v, data) ↦ f, f_u, f_v. Where f does not use u, its part is zero, rightly.
@@ -151,18 +152,19 @@ impl Problem {
         let step = Program::record_shapes(&[all(inner), scalars].concat(), |x| {
             let (inputs, hyper) = x.split_at(n + m + inner.len());
             let gradient = g_grad.eval(inputs);
-            inputs[n..n + m].iter().zip(&gradient).map(|(v, g)| dynamics.step(v, g, hyper)).collect()
+            inputs[n..n + m].iter().zip(&gradient).map(|(v, g)| D::step(v, g, hyper)).collect()
         })?
         .simplify();
         // Its VJP: … and a cotangent for each v ↦ cotangents of u and v.
         let step_vjp = step.vjp_with(&uv, Disconnected::Zeros)?.simplify();
+        let first_step_vjp = step.vjp_with(&uv[..n], Disconnected::Zeros)?.simplify();
         for index in 0..n {
             let through_step = matches!(step.vjp(&[index]), Err(autodiff::Error::Disconnected { .. }));
             if through_step && unused(&f, index) {
                 return Err(Error::Detached { index });
             }
         }
-        Ok(Recorded { outer: outer_program, step, step_vjp })
+        Ok(Recorded { outer: outer_program, step, step_vjp, first_step_vjp })
     }
 }
 
@@ -175,4 +177,6 @@ pub struct Recorded {
     pub step: Program,
     /// `(u, v, inner data, hyper, cotangent of Φ…) ↦ cotangents of u…, of v…`
     pub step_vjp: Program,
+    /// The same, cotangents of u… only: where the initial point is given, nothing flows on to it.
+    pub first_step_vjp: Program,
 }

@@ -156,7 +156,9 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
                     let accuracy = run.train(&mut objective, &mut rng)?;
                     if accuracy.is_some() {
                         let weights = objective.mean_weights();
-                        scores.weight_ratio.push(weight_ratio(&objective.recent_weights(epochs / 5), &setting.wrong));
+                        scores
+                            .weight_ratio
+                            .push(weight_ratio(&objective.recent_weights((epochs / 5).max(1)), &setting.wrong));
                         if seed == args.seed {
                             outcome.suspects = suspects(&weights, &setting);
                         }

@@ -21,6 +21,18 @@ pub fn cross_entropy<V: Value>(logits: &V, targets: &V) -> V {
     logits.logsumexp(&[1]).minus(&logits.times(targets).sum(&[1]))
 }
 
+/// Mean of [`cross_entropy`] over the batch.
+#[track_caller]
+pub fn mean_cross_entropy<V: Value>(logits: &V, targets: &V) -> V {
+    cross_entropy(logits, targets).mean_all()
+}
+
+/// `Σ wᵢ ℓᵢ` of [`cross_entropy`], with a weight `[batch]` for each example.
+#[track_caller]
+pub fn weighted_cross_entropy<V: Value>(logits: &V, targets: &V, weights: &V) -> V {
+    cross_entropy(logits, targets).dot(weights)
+}
+
 /// Mean squared error over all elements.
 #[track_caller]
 pub fn mean_squared_error<V: Value>(prediction: &V, target: &V) -> V {

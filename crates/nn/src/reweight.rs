@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::loss;
 use crate::mlp::Mlp;
 use crate::train::{Objective, WeightedLoss, check_fit};
-use autodiff::{Element, Tensor, Value};
+use autodiff::{Element, Tensor};
 use bilevel::{Data, GradientDescent, Problem, Reverse};
 
 /// The objective of learning to reweight: cross-entropy with the example weights that help the clean set most.
@@ -43,8 +43,8 @@ impl<E: Element> L2rw<E> {
         }
         let (outer, inner) = (mlp.clone(), mlp.clone());
         let problem = Problem::with_data(
-            move |_, v, data| loss::cross_entropy(&outer.forward(v, &data[0]), &data[1]).mean_all(),
-            move |u, v, data| loss::cross_entropy(&inner.forward(v, &data[0]), &data[1]).dot(&u[0]),
+            move |_, v, data| loss::mean_cross_entropy(&outer.forward(v, &data[0]), &data[1]),
+            move |u, v, data| loss::weighted_cross_entropy(&inner.forward(v, &data[0]), &data[1], &u[0]),
         );
         Ok(Self {
             inputs: noisy.inputs().clone(),

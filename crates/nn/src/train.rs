@@ -128,8 +128,7 @@ impl WeightedLoss {
         if !self.programs.contains_key(&size) {
             let shapes: Vec<_> = inputs.iter().map(Value::shape).collect();
             let loss = Program::record_shapes(&shapes, |x| {
-                let losses = loss::cross_entropy(&self.mlp.forward(&x[..n], &x[n]), &x[n + 1]);
-                vec![losses.dot(&x[n + 2])]
+                vec![loss::weighted_cross_entropy(&self.mlp.forward(&x[..n], &x[n]), &x[n + 1], &x[n + 2])]
             })?;
             let program = loss.value_and_grad(&(0..n).collect::<Vec<_>>())?.simplify();
             self.programs.insert(size, program);

@@ -96,6 +96,14 @@ fn optimisers_take_the_published_steps() {
 }
 
 #[test]
+#[should_panic(expected = "its state belongs to other parameters")]
+fn an_optimiser_serves_one_set_of_parameters() {
+    let mut sgd = Sgd::new(0.9);
+    sgd.step(&mut [Tensor::from([1.0])], &[Tensor::from([1.0])], 0.1);
+    sgd.step(&mut [Tensor::from([1.0, 2.0])], &[Tensor::from([1.0, 1.0])], 0.1);
+}
+
+#[test]
 fn parameters_have_names_and_order() {
     let params = Mlp::new(&[3, 4, 2], Activation::Relu).unwrap().init::<f32>(Init::Glorot, &mut rng(0));
     assert_eq!(params.names(), ["layer0.weight", "layer0.bias", "layer1.weight", "layer1.bias"]);

@@ -7,49 +7,68 @@ use crate::op::Op;
 use crate::shape::Shape;
 use crate::tensor::Constant;
 use crate::value::Value;
+use std::cell::Cell;
 use std::convert::Infallible;
+use std::marker::PhantomData;
 
 /// `Dual<Dual<…>>` with a depth that is known only at run time.
+///
+/// The lifetime is a brand: the variables of two calls of [`nth_derivative`] have different types, so their levels cannot
+/// be taken for each other.
 #[derive(Clone, Debug)]
-pub enum Nested<V: Value> {
+pub struct Nested<'l, V: Value> {
+    level: Level<'l, V>,
+    brand: PhantomData<Cell<&'l ()>>,
+}
+
+#[derive(Clone, Debug)]
+enum Level<'l, V: Value> {
     /// A value of the innermost carrier; constant at every level.
     Base(V),
     /// One more level of forward mode.
-    Dual(Box<Dual<Nested<V>>>),
+    Dual(Box<Dual<Nested<'l, V>>>),
 }
 
-impl<V: Value> Nested<V> {
+impl<'l, V: Value> Nested<'l, V> {
+    fn base(x: V) -> Self {
+        Self { level: Level::Base(x), brand: PhantomData }
+    }
+
+    fn dual(dual: Dual<Self>) -> Self {
+        Self { level: Level::Dual(Box::new(dual)), brand: PhantomData }
+    }
+
     /// The input, with tangent one at each of `depth` levels.
     fn variable(x: V, depth: usize) -> Self {
         let one = x.ones_like();
-        (0..depth).fold(Self::Base(x), |x, _| Self::Dual(Box::new(Dual::new(x, Self::Base(one.clone())))))
+        (0..depth).fold(Self::base(x), |x, _| Self::dual(Dual::new(x, Self::base(one.clone()))))
     }
 
     /// The innermost value.
     pub fn value(&self) -> V {
-        match self {
-            Self::Base(x) => x.clone(),
-            Self::Dual(dual) => dual.value().value(),
+        match &self.level {
+            Level::Base(x) => x.clone(),
+            Level::Dual(dual) => dual.value().value(),
         }
     }
 
     fn depth(&self) -> usize {
-        match self {
-            Self::Base(_) => 0,
-            Self::Dual(dual) => 1 + dual.value().depth(),
+        match &self.level {
+            Level::Base(_) => 0,
+            Level::Dual(dual) => 1 + dual.value().depth(),
         }
     }
 
     /// As a dual number of the outermost level, if there is one.
     fn at_level(&self, depth: usize) -> Dual<Self> {
-        match self {
-            Self::Dual(dual) if self.depth() == depth => (**dual).clone(),
-            other => Dual::constant_value(other.clone()),
+        match &self.level {
+            Level::Dual(dual) if self.depth() == depth => (**dual).clone(),
+            _ => Dual::constant_value(self.clone()),
         }
     }
 }
 
-impl<V: Value> Value for Nested<V> {
+impl<V: Value> Value for Nested<'_, V> {
     type Inline = ();
     type Slot<W: Value> = Option<W>;
 
@@ -64,10 +83,10 @@ impl<V: Value> Value for Nested<V> {
         let depth = args.iter().map(|x| x.depth()).max().unwrap_or(0);
         if depth == 0 {
             let values: Vec<V> = args.iter().map(|x| x.value()).collect();
-            return Self::Base(V::apply(op, &values.iter().collect::<Vec<_>>()));
+            return Self::base(V::apply(op, &values.iter().collect::<Vec<_>>()));
         }
         let duals: Vec<Dual<Self>> = args.iter().map(|x| x.at_level(depth)).collect();
-        Self::Dual(Box::new(Dual::apply(op, &duals.iter().collect::<Vec<_>>())))
+        Self::dual(Dual::apply(op, &duals.iter().collect::<Vec<_>>()))
     }
 
     fn shape(&self) -> Shape {
@@ -76,17 +95,17 @@ impl<V: Value> Value for Nested<V> {
 
     #[track_caller]
     fn lift(&self, constant: &Constant) -> Self {
-        Self::Base(self.value().lift(constant))
+        Self::base(self.value().lift(constant))
     }
 
     fn literal(c: f64) -> Option<Self> {
-        V::literal(c).map(Self::Base)
+        V::literal(c).map(Self::base)
     }
 
     fn is_finite(&self) -> bool {
-        match self {
-            Self::Base(x) => x.is_finite(),
-            Self::Dual(dual) => dual.is_finite(),
+        match &self.level {
+            Level::Base(x) => x.is_finite(),
+            Level::Dual(dual) => dual.is_finite(),
         }
     }
 }
@@ -106,7 +125,7 @@ impl<V: Value> Value for Nested<V> {
 /// derivative that has become structurally zero (the third of `x²`) is a zero.
 pub fn nth_derivative<V: Value, F>(f: F, x: V, n: usize) -> Result<V>
 where
-    F: FnOnce(Nested<V>) -> Nested<V>,
+    F: for<'l> FnOnce(Nested<'l, V>) -> Nested<'l, V>,
 {
     try_nth_derivative(|x| Ok::<_, Infallible>(f(x)), x, n)
 }
@@ -117,7 +136,7 @@ where
 /// As [`nth_derivative`], and [`Error::Closure`] if the closure fails.
 pub fn try_nth_derivative<V: Value, E: Failure, F>(f: F, x: V, n: usize) -> Result<V>
 where
-    F: FnOnce(Nested<V>) -> std::result::Result<Nested<V>, E>,
+    F: for<'l> FnOnce(Nested<'l, V>) -> std::result::Result<Nested<'l, V>, E>,
 {
     let mut y = ours(f(Nested::variable(x, n)))?;
     expect_scalar(y.shape())?;

@@ -64,6 +64,10 @@ where
     })
 }
 
+fn tangent<V: Value>(g: &DualN<V, WIDTH>, k: usize) -> V {
+    g.tangent_part(k).cloned().unwrap_or_else(|| g.value().zeros_like())
+}
+
 /// Directions per pass of the Hessian.
 const WIDTH: usize = 8;
 
@@ -109,7 +113,7 @@ where
             x.iter().enumerate().map(|(i, x)| DualN::from_parts(x.clone(), tangents(i))).collect();
         let gradient = gradient(|x| ours(f(x)), &inputs)?;
         for (k, (j, _)) in chunk.iter().enumerate() {
-            columns[*j].push(gradient.iter().map(|g| g.tangents()[k].clone()).collect());
+            columns[*j].push(gradient.iter().map(|g| tangent(g, k)).collect());
         }
     }
     let block = |i: usize, j: usize| {

@@ -1,6 +1,6 @@
 //! `num-traits`: `Dual<f32>` and `Dual<f64>` as numbers, so that numeric code that is generic over `Float` differentiates.
 //!
-//! Comparisons look at the value alone, so branches are taken as they would be without the tangent. `is_zero` and
+//! Comparisons look at the value alone, so branches are taken by values. `is_zero` and
 //! `is_one` look at the tangent too: a number that is zero only here is not to be dropped.
 
 use crate::dual::Dual;
@@ -33,6 +33,13 @@ macro_rules! dual_number {
                 f.write_str(" + ")?;
                 fmt::Display::fmt(&self.tangent(), f)?;
                 f.write_str("ε")
+            }
+        }
+
+        impl Dual<$real> {
+            /// A function of this number, from its value and its slope.
+            fn moved(self, value: $real, slope: $real) -> Self {
+                Self::new(value, Value::times_tangent(&slope, &self.tangent()))
             }
         }
 
@@ -164,29 +171,39 @@ macro_rules! dual_number {
                 self.pow(&n)
             }
             fn exp2(self) -> Self {
-                Value::exp(&(self * std::f64::consts::LN_2))
+                let value = self.value().exp2();
+                self.moved(value, value * <$real>::LN_2())
             }
             fn log(self, base: Self) -> Self {
                 Value::ln(&self) / Value::ln(&base)
             }
             fn log2(self) -> Self {
-                Value::ln(&self) / std::f64::consts::LN_2
+                self.moved(self.value().log2(), (self.value() * <$real>::LN_2()).recip())
             }
             fn log10(self) -> Self {
-                Value::ln(&self) / std::f64::consts::LN_10
+                self.moved(self.value().log10(), (self.value() * <$real>::LN_10()).recip())
             }
             fn max(self, other: Self) -> Self {
-                self.maximum(&other)
+                // As `Float` has it: the other one, if one is NaN.
+                if self.value().is_nan() || other.value().is_nan() {
+                    if self.value().is_nan() { other } else { self }
+                } else {
+                    self.maximum(&other)
+                }
             }
             fn min(self, other: Self) -> Self {
-                self.minimum(&other)
+                if self.value().is_nan() || other.value().is_nan() {
+                    if self.value().is_nan() { other } else { self }
+                } else {
+                    self.minimum(&other)
+                }
             }
             fn abs_sub(self, other: Self) -> Self {
                 Value::relu(&(self - other))
             }
             fn cbrt(self) -> Self {
                 let root = self.value().cbrt();
-                Self::new(root, self.tangent() / (3.0 * root * root))
+                self.moved(root, (3.0 * root * root).recip())
             }
             fn hypot(self, other: Self) -> Self {
                 Value::hypot(&self, &other)
@@ -199,15 +216,15 @@ macro_rules! dual_number {
             }
             fn asinh(self) -> Self {
                 let slope = (self.value() * self.value() + 1.0).sqrt();
-                Self::new(self.value().asinh(), self.tangent() / slope)
+                self.moved(self.value().asinh(), slope.recip())
             }
             fn acosh(self) -> Self {
                 let slope = (self.value() * self.value() - 1.0).sqrt();
-                Self::new(self.value().acosh(), self.tangent() / slope)
+                self.moved(self.value().acosh(), slope.recip())
             }
             fn atanh(self) -> Self {
                 let slope = 1.0 - self.value() * self.value();
-                Self::new(self.value().atanh(), self.tangent() / slope)
+                self.moved(self.value().atanh(), slope.recip())
             }
             fn integer_decode(self) -> (u64, i16, i8) {
                 self.value().integer_decode()

@@ -35,7 +35,13 @@ type RecordFn = dyn Fn(&[Shape], &Shape) -> crate::error::Result<Program> + Send
 pub struct Custom(Arc<Inner>);
 
 /// The recorded rules: `(jvp?, argument shapes)` to program.
-type Recorded = HashMap<(bool, Vec<Shape>), Arc<Program>>;
+type Recorded = HashMap<(bool, Vec<Shape>), Arc<RecordedRule>>;
+
+struct RecordedRule {
+    program: Program,
+    /// Which arguments the result is differentiated by.
+    connected: Vec<bool>,
+}
 
 struct Inner {
     name: String,
@@ -162,44 +168,60 @@ impl Custom {
 
     /// The tangent of the result, over any carrier; every tangent present.
     pub(crate) fn apply_jvp<V: Value>(&self, args: &[&V], out: &V, tangents: &[V]) -> V {
-        let program = self.program(true, args, out);
+        let rule = self.rule(true, args, out);
         let inputs: Vec<V> =
             args.iter().map(|&a| a.clone()).chain([out.clone()]).chain(tangents.iter().cloned()).collect();
-        program.eval(&inputs).swap_remove(0)
+        rule.program.eval(&inputs).swap_remove(0)
     }
 
-    /// The cotangents of the arguments, over any carrier.
-    pub(crate) fn apply_vjp<V: Value>(&self, args: &[&V], out: &V, ct: &V) -> Vec<V> {
-        let program = self.program(false, args, out);
+    /// The cotangents of the arguments, over any carrier; `None` for one that the rule does not use.
+    pub(crate) fn apply_vjp<V: Value>(&self, args: &[&V], out: &V, ct: &V) -> Vec<Option<V>> {
+        let rule = self.rule(false, args, out);
         let inputs: Vec<V> = args.iter().map(|&a| a.clone()).chain([out.clone(), ct.clone()]).collect();
-        program.eval(&inputs)
+        rule.program
+            .eval(&inputs)
+            .into_iter()
+            .zip(&rule.connected)
+            .map(|(c, &connected)| connected.then_some(c))
+            .collect()
     }
 
     /// The rule as a program: `(args, out, tangents) ↦ tangent` or `(args, out, cotangent) ↦ cotangents`.
-    fn program<V: Value>(&self, jvp: bool, args: &[&V], out: &V) -> Arc<Program> {
+    fn rule<V: Value>(&self, jvp: bool, args: &[&V], out: &V) -> Arc<RecordedRule> {
         let shapes: Vec<Shape> = args.iter().map(|a| a.shape()).collect();
         let key = (jvp, shapes);
         let cached = self.0.programs.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(program) = cached {
-            return program;
+        if let Some(rule) = cached {
+            return rule;
         }
-        let program = self
+        let rule = self
             .record(jvp, &key.1, &out.shape())
             .unwrap_or_else(|error| panic!("custom op `{}`: its derivative rule does not fit: {error}", self.name()));
-        let program = Arc::new(program);
-        self.0.programs.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&program));
-        program
+        let (given, expected) = (rule.program.output_shapes(), if jvp { vec![out.shape()] } else { key.1.clone() });
+        let what = if jvp { "tangent" } else { "cotangents" };
+        assert!(
+            given == expected,
+            "custom op `{}`: its {what} have shapes {given:?} instead of {expected:?}",
+            self.name()
+        );
+        let rule = Arc::new(rule);
+        self.0.programs.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&rule));
+        rule
     }
 
-    fn record(&self, jvp: bool, args: &[Shape], out: &Shape) -> crate::error::Result<Program> {
+    fn record(&self, jvp: bool, args: &[Shape], out: &Shape) -> crate::error::Result<RecordedRule> {
         let n = args.len();
-        match &self.0.rule {
+        let mut connected = vec![true; n];
+        let program = match &self.0.rule {
             None => panic!("custom op `{}` has no derivative rule; give it one with `jvp` or `vjp`", self.name()),
             Some(Rule::Jvp(record)) if jvp => record(args, out),
             Some(Rule::Vjp(record)) if !jvp => record(args, out),
             // A JVP is linear in the tangents: its transpose, at any point, is the VJP.
             Some(Rule::Jvp(record)) => {
                 let forward = record(args, out)?;
+                for (i, connected) in connected.iter_mut().enumerate() {
+                    *connected = !matches!(forward.vjp(&[n + 1 + i]), Err(crate::error::Error::Disconnected { .. }));
+                }
                 let tangents: Vec<usize> = (n + 1..2 * n + 1).collect();
                 let transposed = forward.vjp_with(&tangents, Disconnected::Zeros)?;
                 let shapes: Vec<Shape> = args.iter().chain([out, out]).cloned().collect();
@@ -221,7 +243,8 @@ impl Custom {
                     transposed.eval(&inputs)
                 })
             }
-        }
+        }?;
+        Ok(RecordedRule { program, connected })
     }
 }
 

@@ -163,11 +163,6 @@ impl Op {
         })
     }
 
-    /// Whether the result of the op does not depend on the argument's values, only on its shape.
-    pub fn ignores_values(&self) -> bool {
-        matches!(self, Self::Unary(Unary::Fill(_)))
-    }
-
     /// Floating-point operations, counted as one per element and pointwise op, two per multiply-add; moves count nothing.
     pub fn flops(&self, args: &[&[usize]], out: &[usize]) -> u64 {
         let count = |n: usize| n as u64;

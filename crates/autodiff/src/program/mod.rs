@@ -179,18 +179,36 @@ impl TryFrom<Parts> for Program {
             if let Some(&late) = node.args.iter().find(|&&arg| arg as usize >= i) {
                 return Err(missing(late));
             }
-            if let Kind::Op(op) = &node.kind {
-                let shapes: Vec<&[usize]> = node.args.iter().map(|&a| &parts.nodes[a as usize].shape[..]).collect();
-                let shape = op.infer_shape(&shapes)?;
-                if shape != node.shape {
-                    return Err(crate::error::Error::Input {
-                        what: "program node",
-                        index: i,
-                        expected: shape,
-                        given: node.shape.clone(),
+            let expected = match &node.kind {
+                Kind::Op(op) => {
+                    let shapes: Vec<&[usize]> = node.args.iter().map(|&a| &parts.nodes[a as usize].shape[..]).collect();
+                    op.infer_shape(&shapes)?
+                }
+                Kind::Constant(constant) => constant.shape(),
+                // An input stands where the list of inputs says it does.
+                Kind::Input(position) if parts.inputs.get(*position) == Some(&(i as Place)) => node.shape.clone(),
+                Kind::Input(position) => {
+                    return Err(crate::error::Error::Index {
+                        what: "program input",
+                        index: *position,
+                        len: parts.inputs.len(),
                     });
                 }
+            };
+            if expected != node.shape {
+                let given = node.shape.clone();
+                return Err(crate::error::Error::Input { what: "program node", index: i, expected, given });
             }
+        }
+        if parts.inputs.is_empty() {
+            return Err(crate::error::Error::Count { what: "program inputs", expected: 1, given: 0 });
+        }
+        if let Some(&op) = parts
+            .inputs
+            .iter()
+            .find(|&&i| !matches!(parts.nodes.get(i as usize), Some(Node { kind: Kind::Input(_), .. })))
+        {
+            return Err(missing(op));
         }
         if let Some(&gone) = parts.inputs.iter().chain(&parts.outputs).find(|&&i| i as usize >= len) {
             return Err(missing(gone));

@@ -2,6 +2,7 @@
 
 use super::{Kind, Node, Place, Program};
 use crate::op::{Op, Unary};
+use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 
@@ -70,7 +71,11 @@ impl Builder {
                 && let Kind::Constant(constant) = &self.nodes[arg as usize].kind
                 && is_exact(op)
             {
-                node.kind = Kind::Constant(constant.map_exact(op));
+                node.kind = Kind::Constant(match op {
+                    // A literal is an `f64`, whatever it fills.
+                    Op::Unary(Unary::Fill(c)) => Tensor::full(&constant.shape(), c.0).into(),
+                    _ => constant.map_exact(op),
+                });
                 node.args.clear();
             } else {
                 let key = (op.clone(), node.args.clone());

@@ -55,6 +55,9 @@ enum Seed {
 impl Program {
     fn check_wrt(&self, wrt: &[usize]) -> Result<()> {
         let len = self.inputs.len();
+        if let Some((_, &index)) = wrt.iter().enumerate().find(|(position, i)| wrt[..*position].contains(i)) {
+            return Err(Error::Repeated { what: "program input", index });
+        }
         wrt.iter().find(|&&i| i >= len).map_or(Ok(()), |&index| Err(Error::Index { what: "program input", index, len }))
     }
 

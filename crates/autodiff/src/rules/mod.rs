@@ -114,14 +114,7 @@ pub(crate) fn vjp<V: Value>(op: &Op, args: &[&V], out: &V, ct: &V, wanted: &[boo
         (Op::Solve { .. } | Op::CholeskySolve, [a, _]) => solve::vjp(op, a, out, ct, wanted),
         (Op::Custom(custom), _) => {
             let cotangents = custom.apply_vjp(args, out, ct);
-            assert!(
-                cotangents.len() == args.len(),
-                "custom op `{}`: its VJP gave {} cotangents for {} arguments",
-                custom.name(),
-                cotangents.len(),
-                args.len()
-            );
-            cotangents.into_iter().zip(wanted).map(|(c, &w)| w.then_some(c)).collect()
+            cotangents.into_iter().zip(wanted).map(|(c, &w)| if w { c } else { None }).collect()
         }
         _ => each(&|i| linear::transpose(op, i, args, ct)),
     }

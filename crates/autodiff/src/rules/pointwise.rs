@@ -22,7 +22,7 @@ pub(crate) fn unary<V: Value>(op: Unary, x: &V, y: &V) -> Partial<V> {
         Unary::Powi(2) => Of(x.scale(2.0)),
         Unary::Powi(n) => Of(x.powi(n - 1).scale(f64::from(n))),
         Unary::Exp => Of(y.clone()),
-        Unary::ExpM1 => Of(y.shift(1.0)),
+        Unary::ExpM1 => Of(x.exp()),
         Unary::Ln => Of(x.recip()),
         Unary::Ln1p => Of(x.shift(1.0).recip()),
         Unary::Sin => Of(x.cos()),
@@ -42,7 +42,7 @@ pub(crate) fn unary<V: Value>(op: Unary, x: &V, y: &V) -> Partial<V> {
         Unary::Mul(c) => Constant(c.0),
         Unary::SubFrom(_) => Constant(-1.0),
         Unary::DivBy(c) => Constant(1.0 / c.0),
-        Unary::DivInto(c) => Of(x.square().div_into(-c.0)),
+        Unary::DivInto(_) => Of(-y.over(x)),
         Unary::Powf(c) if c.0 == 0.0 => Zero,
         Unary::Powf(c) if c.0 == 1.0 => Constant(1.0),
         Unary::Powf(c) => Of(x.powf(c.0 - 1.0).scale(c.0)),
@@ -65,8 +65,8 @@ pub(crate) fn binary<V: Value>(op: Binary, arg: usize, a: &V, b: &V, y: &V) -> P
         (Binary::Div, _) => Of(-y.over(b)),
         (Binary::Pow, 0) => Of(pow_by_base(a, b)),
         (Binary::Pow, _) => Of(pow_by_exponent(a, b, y)),
-        (Binary::Atan2, 0) => Of(b.over(&a.square().plus(&b.square()))),
-        (Binary::Atan2, _) => Of(-a.over(&a.square().plus(&b.square()))),
+        (Binary::Atan2, 0) => Of(over_square(b, &a.hypot(b))),
+        (Binary::Atan2, _) => Of(-over_square(a, &a.hypot(b))),
         (Binary::Hypot, 0) => Of(a.over(&nonzero(y))),
         (Binary::Hypot, _) => Of(b.over(&nonzero(y))),
         (Binary::Max, 0) | (Binary::Min, 1) => Of(mask_or_half(&a.compare(Compare::Gt, b), &a.compare(Compare::Eq, b))),
@@ -93,12 +93,19 @@ fn nonzero<V: Value>(y: &V) -> V {
     y.plus(&y.test(Compare::Eq, 0.0))
 }
 
-/// `b·aᵇ⁻¹`, and 0 for `b = 0` at any base.
+/// `x/r²` without overflow, and 0 for `x = r = 0`.
+#[inline(always)]
+fn over_square<V: Value>(x: &V, r: &V) -> V {
+    let r = nonzero(r);
+    x.over(&r).over(&r)
+}
+
+/// `b·aᵇ⁻¹`, and 0 for `a = b = 0`.
 #[inline]
 fn pow_by_base<V: Value>(a: &V, b: &V) -> V {
-    let zero_exponent = b.test(Compare::Eq, 0.0);
+    let both_zero = a.test(Compare::Eq, 0.0).times(&b.test(Compare::Eq, 0.0));
     // An exponent of 1 in place of 0 keeps 0·0⁻¹ out; the factor b makes the product 0 all the same.
-    b.times(&a.pow(&b.plus(&zero_exponent).shift(-1.0)))
+    b.times(&a.pow(&b.plus(&both_zero).shift(-1.0)))
 }
 
 /// `aᵇ·ln a`, and 0 for `a = 0` with a positive exponent.

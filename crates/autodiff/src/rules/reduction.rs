@@ -25,7 +25,7 @@ pub(crate) fn weights<V: Value>(reduce: Reduce, axes: &[usize], x: &V, y: &V) ->
         Reduce::LogSumExp => {
             let y = expand(y, axes, &shape);
             let finite = y.abs().test(Compare::Ne, f64::INFINITY);
-            x.minus(&finite.select(&y, &y.zeros_like())).exp().times(&finite)
+            finite.select(&x.minus(&y), &y.zeros_like()).exp().times(&finite)
         }
         Reduce::Prod => product_of_the_others(axes, x),
     }

@@ -51,10 +51,10 @@ impl<T> Arena<T> {
             "tape: more than {} operations; record the body of a loop as a program and run that",
             u32::MAX
         );
+        // `ManuallyDrop` from the start: should the allocation fail, this arena still owns the old buffer.
         // SAFETY: start and capacity came from a `Vec` (or are dangling with capacity 0), and the first `len` elements are written.
-        let mut buffer = unsafe { Vec::from_raw_parts(self.start.get(), len, capacity) };
+        let mut buffer = ManuallyDrop::new(unsafe { Vec::from_raw_parts(self.start.get(), len, capacity) });
         buffer.reserve_exact((capacity * 2).clamp(1024, u32::MAX as usize) - len);
-        let mut buffer = ManuallyDrop::new(buffer);
         self.start.set(buffer.as_mut_ptr());
         self.capacity.set(u32::try_from(buffer.capacity()).expect("reserve_exact was asked for no more than u32::MAX"));
     }

@@ -94,17 +94,19 @@ impl<V: Value> Inner<V> {
 /// Whether the op has a derivative at all.
 fn is_differentiable(op: &Op) -> bool {
     match op {
-        Op::Unary(op) => !matches!(
-            op,
-            Unary::Sign
-                | Unary::Floor
-                | Unary::Ceil
-                | Unary::Round
-                | Unary::Test(..)
-                | Unary::Fill(_)
-                | Unary::StopGradient
-                | Unary::Powi(0)
-        ),
+        Op::Unary(op) => {
+            !matches!(
+                op,
+                Unary::Sign
+                    | Unary::Floor
+                    | Unary::Ceil
+                    | Unary::Round
+                    | Unary::Test(..)
+                    | Unary::Fill(_)
+                    | Unary::StopGradient
+                    | Unary::Powi(0)
+            ) && !matches!(op, Unary::Powf(c) if c.0 == 0.0)
+        }
         Op::Binary(Binary::Compare(_)) => false,
         _ => true,
     }
@@ -211,7 +213,7 @@ impl<'t, V: Value> Tape<'t, V> {
     /// Time: at most a small multiple of the recorded computation; memory: one cotangent per live value.
     #[track_caller]
     pub fn vjp(self, cotangents: &[(Var<'t, V>, V)], wrt: &[Var<'t, V>]) -> Vec<Option<V>> {
-        let seeds: Vec<(u32, V)> = cotangents.iter().map(|(v, c)| (v.index(), c.clone())).collect();
+        let seeds = seeds(cotangents, "cotangent");
         if V::SCALAR {
             return self.inner.nodes.reverse(&seeds, wrt.iter().map(Var::index));
         }
@@ -256,7 +258,7 @@ impl<'t, V: Value> Tape<'t, V> {
     /// Time: a small multiple of the recorded computation; memory: one tangent per recorded value.
     #[track_caller]
     pub fn jvp(self, tangents: &[(Var<'t, V>, V)], outputs: &[Var<'t, V>]) -> Vec<Option<V>> {
-        let seeds: Vec<(u32, V)> = tangents.iter().map(|(v, t)| (v.index(), t.clone())).collect();
+        let seeds = seeds(tangents, "tangent");
         let outputs: Vec<u32> = outputs.iter().map(Var::index).collect();
         if V::SCALAR {
             return self.inner.nodes.forward(&seeds, &outputs);
@@ -286,6 +288,19 @@ impl<'t, V: Value> Tape<'t, V> {
     pub(crate) fn with_entries<R>(self, f: impl FnOnce(&[Entry<V>]) -> R) -> R {
         f(&self.inner.entries.borrow())
     }
+}
+
+/// Places and values of what a sweep starts from.
+#[track_caller]
+fn seeds<V: Value>(given: &[(Var<'_, V>, V)], what: &str) -> Vec<(u32, V)> {
+    let seed = |(var, seed): &(Var<'_, V>, V)| {
+        if !V::SCALAR {
+            let (expected, found) = (var.shape(), seed.shape());
+            assert!(expected == found, "tape: the {what} of a value of shape {expected:?} has shape {found:?}");
+        }
+        (var.index(), seed.clone())
+    };
+    given.iter().map(seed).collect()
 }
 
 #[track_caller]

@@ -67,6 +67,7 @@ impl<V: Value> Nodes<V> {
         for i in wrt.clone() {
             // An ordinary number is connected for sure, and met no 0·∞ on its way. Anything else gets a second look.
             match adjoints.get(i as usize) {
+                _ if i == 0 => parts.push(None),
                 Some(adjoint) if adjoint.is_ordinary() => parts.push(Some(adjoint.clone())),
                 _ => {
                     let careful = careful_sweep(&nodes[..=top], seeds);
@@ -87,7 +88,8 @@ impl<V: Value> Nodes<V> {
         seeds.sort_by_key(|s| s.0);
         let first = seeds.first().map_or(top + 1, |s| s.0 as usize);
         for (i, seed) in &seeds {
-            tangents[*i as usize] = Some(seed.clone());
+            let slot = &mut tangents[*i as usize];
+            *slot = crate::rules::add_parts(slot.take(), Some(seed.clone()));
         }
         for i in first..=top {
             let node = &nodes[i];

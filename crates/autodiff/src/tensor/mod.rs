@@ -48,7 +48,8 @@ impl<E: Element> Tensor<E> {
     /// # Errors
     /// [`Error::Length`] if the number of elements is not that of the shape.
     pub fn new(shape: &[usize], data: Vec<E>) -> Result<Self> {
-        if size(shape) != data.len() {
+        let size = shape.iter().try_fold(1_usize, |size, &n| size.checked_mul(n));
+        if size != Some(data.len()) {
             return Err(Error::Length { shape: Shape::from_slice(shape), len: data.len() });
         }
         Ok(Self::from_parts(Shape::from_slice(shape), data))

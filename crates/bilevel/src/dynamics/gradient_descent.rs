@@ -15,7 +15,7 @@ impl Dynamics for GradientDescent {
         vec![self.rate]
     }
 
-    fn step<V: Value>(&self, v: &V, gradient: &V, hyper: &[V]) -> V {
+    fn step<V: Value>(v: &V, gradient: &V, hyper: &[V]) -> V {
         v.minus(&gradient.times(&hyper[0]))
     }
 }

@@ -12,6 +12,7 @@ pub trait Dynamics: Clone + Send + Sync + 'static {
     /// The values of the hyperparameters, scalars.
     fn hyper(&self) -> Vec<f64>;
 
-    /// The next iterate of one tensor of `v`, from its gradient and the hyperparameters.
-    fn step<V: Value>(&self, v: &V, gradient: &V, hyper: &[V]) -> V;
+    /// The next iterate of one tensor of `v`, from its gradient and the hyperparameters. It sees nothing else: it is
+    /// recorded once for all values of the rule's type.
+    fn step<V: Value>(v: &V, gradient: &V, hyper: &[V]) -> V;
 }

@@ -67,9 +67,10 @@ impl<D: Dynamics> Method for Reverse<D> {
         for (step, v) in trajectory.iter().enumerate().rev() {
             let mut inputs = step_inputs(v);
             inputs.extend(cotangent_v);
-            let mut parts = recorded.step_vjp.run(&inputs)?;
-            cotangent_v = parts.split_off(n);
+            let program = if step == 0 { &recorded.first_step_vjp } else { &recorded.step_vjp };
+            let mut parts = program.run(&inputs)?;
             finite("the hypergradient", step, &parts)?;
+            cotangent_v = parts.split_off(n);
             for (sum, part) in gradient.iter_mut().zip(&parts) {
                 *sum += part;
             }

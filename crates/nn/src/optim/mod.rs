@@ -22,6 +22,8 @@ fn ensure<E: Element>(state: &mut Vec<Tensor<E>>, params: &[Tensor<E>]) {
     if state.is_empty() {
         state.extend(params.iter().map(|p| Tensor::zeros(p.dims())));
     }
+    let fits = state.len() == params.len() && state.iter().zip(params).all(|(s, p)| s.dims() == p.dims());
+    assert!(fits, "optimizer: its state belongs to other parameters; make a new one");
 }
 
 fn check<E: Element>(params: &[Tensor<E>], gradients: &[Tensor<E>]) {
