@@ -6,7 +6,7 @@
 //!
 //! let mlp = Mlp::new(&[2, 8, 3], Activation::Tanh)?;
 //! let params = mlp.init::<f64>(Init::Glorot, &mut rng(0));
-//! let (x, y) = (Tensor::from_rows([[0.5, -1.0]]), loss::one_hot(&[2], 3)?);
+//! let (x, y) = (Tensor::from_rows([[0.5, -1.0]]), loss::one_hot::<f64>(&[2], 3)?);
 //! let (loss, gradient) = value_and_grad(
 //!     |p| loss::cross_entropy(&mlp.forward(p, &p[0].constant(&x)), &p[0].constant(&y)).mean_all(),
 //!     params.tensors(),
