@@ -362,6 +362,82 @@ fn all_nestings_of_scalar_carriers_agree_with_the_programs_of_arrays() {
     }
 }
 
+/// Third derivatives of a scalar program of one input by nestings of carriers, forward and reverse at each level.
+fn third_derivatives(program: &Program, x: f64) -> [(&'static str, f64); 5] {
+    let one = |x: Dual<f64>| Dual::new(x, Dual::constant_value(1.0));
+    let thrice = |x: f64| Dual::new(one(Dual::new(x, 1.0)), Dual::constant_value(Dual::constant_value(1.0)));
+    let forward = program.run(&[thrice(x)]).unwrap()[0].tangent().tangent().tangent();
+
+    let forward_forward_reverse = Tape::scope(|tape| {
+        let v = tape.var(one(Dual::new(x, 1.0)));
+        let out = program.run(&[v]).unwrap()[0];
+        let seed = Dual::constant_value(Dual::constant_value(1.0));
+        tape.vjp(&[(out, seed)], &[v])[0].map_or(0.0, |g| g.tangent().tangent())
+    });
+
+    let reverse_forward_forward = Tape::scope(|tape| {
+        let v = tape.var(x);
+        let unit = v.ones_like();
+        let inner = Dual::new(Dual::new(v, unit), Dual::constant_value(unit));
+        let out = program.run(&[inner]).unwrap().swap_remove(0);
+        let second = out.tangent_part().and_then(|t| t.tangent_part().copied());
+        second.and_then(|t| tape.vjp(&[(t, 1.0)], &[v])[0]).unwrap_or(0.0)
+    });
+
+    let forward_reverse_reverse = Tape::scope(|outer| {
+        let u = outer.var(Dual::new(x, 1.0));
+        let gradient = Tape::scope(|inner| {
+            let v = inner.var(u);
+            let out = program.run(&[v]).unwrap()[0];
+            inner.vjp(&[(out, u.ones_like())], &[v])[0]
+        });
+        let second = gradient.and_then(|g| outer.vjp(&[(g, Dual::constant_value(1.0))], &[u])[0]);
+        second.map_or(0.0, |g| g.tangent())
+    });
+
+    let reverse_reverse_reverse = Tape::scope(|a| {
+        let u = a.var(x);
+        let second = Tape::scope(|b| {
+            let v = b.var(u);
+            let first = Tape::scope(|c| {
+                let w = c.var(v);
+                let out = program.run(&[w]).unwrap()[0];
+                c.vjp(&[(out, v.ones_like())], &[w])[0]
+            });
+            first.and_then(|g| b.vjp(&[(g, u.ones_like())], &[v])[0])
+        });
+        second.and_then(|g| a.vjp(&[(g, 1.0)], &[u])[0]).unwrap_or(0.0)
+    });
+
+    [
+        ("forward over forward over forward", forward),
+        ("forward over forward over reverse", forward_forward_reverse),
+        ("reverse over forward over forward", reverse_forward_forward),
+        ("forward over reverse over reverse", forward_reverse_reverse),
+        ("reverse over reverse over reverse", reverse_reverse_reverse),
+    ]
+}
+
+#[test]
+fn third_derivatives_of_scalar_carriers_agree_with_the_programs_of_arrays() {
+    for op in Unary::ALL {
+        if is_flat(&Op::Unary(op)) {
+            continue;
+        }
+        let program = Program::record(&[&[]], |x| Value::apply(&Op::Unary(op), &[&x[0]])).unwrap();
+        let zeros = autodiff::Disconnected::Zeros;
+        let thrice = (0..3).fold(program.clone(), |f, _| f.grad_with(&[0], zeros).unwrap());
+        let (from, to) = domain(op);
+        for x in [from + 0.1 * (to - from), from + 0.83 * (to - from)] {
+            let expected = thrice.run(&[Tensor::scalar(x)]).unwrap()[0].item();
+            for (nesting, found) in third_derivatives(&program, x) {
+                let error = (found - expected).abs() / (1.0 + expected.abs());
+                assert!(error < 1e-12, "{op:?} at {x}, {nesting}: {found}, program {expected}");
+            }
+        }
+    }
+}
+
 #[test]
 fn perturbations_are_not_confused() {
     // d/dx [x · d/dy (x + y)] = 1, at x = 1, in all four nestings.
