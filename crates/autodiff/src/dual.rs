@@ -83,9 +83,20 @@ impl<V: Value> Dual<V> {
     }
 
     /// A value with a tangent that may be absent.
-    #[inline]
+    ///
+    /// # Panics
+    /// If their shapes differ.
+    #[track_caller]
     pub fn from_parts(value: V, tangent: Option<V>) -> Self {
-        assert!(V::SCALAR || tangent.as_ref().is_none_or(|t| t.shape() == value.shape()), "dual: shapes differ");
+        match tangent {
+            Some(tangent) => Self::new(value, tangent),
+            None => Self::constant_value(value),
+        }
+    }
+
+    /// [`from_parts`](Dual::from_parts) for what a rule gave.
+    #[inline(always)]
+    fn from_rule(value: V, tangent: Option<V>) -> Self {
         Self { value, tangent: tangent.map_or_else(V::Slot::absent, V::Slot::present) }
     }
 }
@@ -124,7 +135,7 @@ impl<V: Value> Value for Dual<V> {
         let tangents: SmallVec<[Option<&V>; 4]> = args.iter().map(|x| x.tangent.get()).collect();
         let value = V::apply(op, &values);
         let tangent = rules::jvp(op, &values, &value, &tangents);
-        Self::from_parts(value, tangent)
+        Self::from_rule(value, tangent)
     }
 
     #[inline]
@@ -154,8 +165,11 @@ impl<V: Value> Value for Dual<V> {
     #[track_caller]
     fn unary(op: impl Fn() -> Unary + Copy, x: &Self) -> Self {
         let value = V::unary(op, &x.value);
-        let tangent = x.tangent.get().and_then(|t| rules::jvp_unary(op(), &x.value, &value, t));
-        Self::from_parts(value, tangent)
+        let tangent = match x.tangent.get() {
+            Some(t) => rules::jvp_unary(op(), &x.value, &value, t),
+            None => None,
+        };
+        Self::from_rule(value, tangent)
     }
 
     #[inline]
@@ -163,6 +177,6 @@ impl<V: Value> Value for Dual<V> {
     fn binary(op: impl Fn() -> Binary + Copy, a: &Self, b: &Self) -> Self {
         let value = V::binary(op, &a.value, &b.value);
         let tangent = rules::jvp_binary(op(), &a.value, &b.value, &value, a.tangent.get(), b.tangent.get());
-        Self::from_parts(value, tangent)
+        Self::from_rule(value, tangent)
     }
 }

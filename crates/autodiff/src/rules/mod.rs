@@ -73,8 +73,15 @@ pub(crate) fn jvp_binary<V: Value>(
     ta: Option<&V>,
     tb: Option<&V>,
 ) -> Option<V> {
-    let left = ta.and_then(|t| pointwise::binary(op, 0, a, b, y).times(t));
-    let right = tb.and_then(|t| pointwise::binary(op, 1, a, b, y).times(t));
+    // Not closures: those are not always inlined, and the whole table would stay in them.
+    let left = match ta {
+        Some(t) => pointwise::binary(op, 0, a, b, y).times(t),
+        None => None,
+    };
+    let right = match tb {
+        Some(t) => pointwise::binary(op, 1, a, b, y).times(t),
+        None => None,
+    };
     add_parts(left, right)
 }
 
