@@ -7,11 +7,13 @@ pub mod shape;
 
 mod abstract_value;
 mod batched;
+mod compile;
 mod derivative;
 mod dual;
 mod dual_n;
 mod error;
 mod interop;
+mod kernel;
 mod matmul;
 mod operators;
 mod program;
@@ -24,6 +26,7 @@ mod var;
 
 pub use abstract_value::Abstract;
 pub use batched::Batched;
+pub use compile::{CompileOptions, Executable, Profile};
 pub use derivative::{
     Failure, Nested, derivative, grad, grad_or_zeros, hessian, hvp, jacobian, jvp, nth_derivative, try_derivative,
     try_grad, try_hessian, try_hvp, try_jacobian, try_jvp, try_nth_derivative, try_value_and_grad, try_vjp,

@@ -26,7 +26,10 @@ pub trait Element:
     /// A constant as an array of this type.
     #[doc(hidden)]
     fn from_constant(constant: &Constant) -> Tensor<Self>;
-    /// `C = A·B + beta·C` with strides; the one entrance to the GEMM kernels.
+    /// The loops over contiguous elements for this processor.
+    #[doc(hidden)]
+    fn kernels() -> &'static crate::kernel::Table<Self>;
+    /// `C = A·B` with strides; the one entrance to the GEMM kernels.
     #[doc(hidden)]
     fn gemm(product: crate::tensor::Product<'_, Self>, out: &mut [Self]);
 }
@@ -53,6 +56,9 @@ macro_rules! scalar {
                     Constant::$constant(same) => same.clone(),
                     Constant::$other(other) => other.convert(|x| x as $type),
                 }
+            }
+            fn kernels() -> &'static crate::kernel::Table<Self> {
+                <Self as crate::kernel::HasTable>::table()
             }
             fn gemm(product: crate::tensor::Product<'_, Self>, out: &mut [Self]) {
                 crate::tensor::gemm(product, out);

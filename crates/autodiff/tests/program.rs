@@ -1,7 +1,7 @@
 //! Random programs: modes agree, transforms commute with evaluation, simplification keeps every bit, batches are loops.
 
 use autodiff::op::{Binary, Literal, Op, Range, Reduce, Unary};
-use autodiff::{Disconnected, Dual, Program, Shape, Tape, Tensor, Value};
+use autodiff::{CompileOptions, Disconnected, Dual, Program, Shape, Tape, Tensor, Value};
 use proptest::prelude::*;
 
 /// One step of a random program: an op choice and which earlier values it takes.
@@ -155,6 +155,28 @@ proptest! {
             prop_assert!(same_bits(&simple.run(&point).unwrap(), &program.run(&point).unwrap()));
             let low: Vec<Tensor<f32>> = point.iter().map(Tensor::cast).collect();
             prop_assert_eq!(simple.run(&low).unwrap(), program.run(&low).unwrap());
+        }
+    }
+
+    #[test]
+    fn executables_agree_with_the_interpreter(steps in steps(), x in tensor(), y in tensor(), t in tensor(), s in tensor()) {
+        let f = program(&steps);
+        let connected = f.grad(&[0, 1]).is_ok();
+        let mut programs = vec![f.clone()];
+        if connected {
+            let g = f.value_and_grad(&[0, 1]).unwrap();
+            programs.push(g.jvp_with(&[0, 1], Disconnected::Zeros).unwrap());
+            programs.push(f.hvp(&[0, 1]).unwrap());
+            programs.push(f.hvp(&[0, 1]).unwrap().simplify());
+            programs.push(g);
+        }
+        for program in programs {
+            let inputs: Vec<_> = [&x, &y, &t, &s].into_iter().take(program.input_shapes().len()).cloned().collect();
+            let expected = program.run(&inputs).unwrap();
+            let mut executable = program.compile::<f64>(CompileOptions::default());
+            for (a, b) in executable.run(&inputs).unwrap().iter().zip(&expected) {
+                prop_assert!(close(a, b), "{a} and {b}\n{program}\n{}\n{}", executable.optimized(), executable.explain());
+            }
         }
     }
 

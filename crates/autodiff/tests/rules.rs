@@ -600,3 +600,54 @@ fn reductions_at_their_edges() {
     let full = weights(Reduce::LogSumExp, &[f64::INFINITY, 0.0, 800.0]);
     assert_eq!(full.data(), [0.0, 0.0, 0.0]);
 }
+
+/// Whether two arrays agree to rounding, special values included.
+fn agrees(a: &Tensor<f64>, b: &Tensor<f64>, tolerance: f64) -> bool {
+    let same = |x: f64, y: f64| x == y || (x.is_nan() && y.is_nan()) || (x - y).abs() <= tolerance * (1.0 + y.abs());
+    a.dims() == b.dims() && a.data().iter().zip(b.data()).all(|(&x, &y)| same(x, y))
+}
+
+#[test]
+fn every_op_and_its_derivatives_compile_to_the_same_values() {
+    for row in rows() {
+        let program = program(&row);
+        let mut programs = vec![("value", program.clone())];
+        if !is_flat(&row.op) {
+            let vjp = program.vjp(&row.wrt).unwrap();
+            let jvp = program.jvp(&row.wrt).unwrap();
+            programs.push(("vjp of jvp", jvp.vjp_with(&row.wrt, autodiff::Disconnected::Zeros).unwrap()));
+            programs.push(("jvp of vjp", vjp.jvp_with(&row.wrt, autodiff::Disconnected::Zeros).unwrap()));
+            programs.push(("vjp", vjp));
+            programs.push(("jvp", jvp));
+        }
+        for (name, program) in programs {
+            let inputs: Vec<Tensor<f64>> = program
+                .input_shapes()
+                .iter()
+                .enumerate()
+                .map(|(i, shape)| row.args.get(i).cloned().unwrap_or_else(|| filled(shape, -1.0, 1.0 + i as f64)))
+                .collect();
+            let expected = program.run(&inputs).unwrap();
+            let mut executable = program.compile::<f64>(autodiff::CompileOptions::default());
+            // Twice: the second run must not see what the first left behind.
+            executable.run(&inputs).unwrap();
+            for (a, b) in executable.run(&inputs).unwrap().iter().zip(&expected) {
+                assert!(agrees(a, b, 1e-13), "{name} of {}: {a} and {b}\n{}", row.op, executable.explain());
+            }
+            let narrow: Vec<Tensor<f32>> = inputs.iter().map(Tensor::cast).collect();
+            let mut executable = program.compile::<f32>(autodiff::CompileOptions::default());
+            let expected = program.run(&narrow).unwrap();
+            for (a, b) in executable.run(&narrow).unwrap().iter().zip(&expected) {
+                assert!(agrees(&a.cast(), &b.cast(), 2e-5), "{name} of {} in f32: {a} and {b}", row.op);
+            }
+            let batch = program.input_shapes().len();
+            let mapped = program.batch(4, &vec![Some(0); batch], &vec![0; program.output_shapes().len()]).unwrap();
+            let inputs: Vec<Tensor<f64>> = inputs.iter().map(|x| Tensor::stack(&[x, x, x, x], 0)).collect();
+            let expected = mapped.run(&inputs).unwrap();
+            let mut executable = mapped.compile::<f64>(autodiff::CompileOptions::default());
+            for (a, b) in executable.run(&inputs).unwrap().iter().zip(&expected) {
+                assert!(agrees(a, b, 1e-13), "batch of {name} of {}: {a} and {b}", row.op);
+            }
+        }
+    }
+}

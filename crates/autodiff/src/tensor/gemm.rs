@@ -21,19 +21,20 @@ pub struct Product<'a, E> {
     pub b: &'a [E],
     /// Strides of `B`.
     pub b_strides: [usize; 2],
+    /// Whether much work may wake the pool from outside.
+    pub wake: bool,
 }
 
 /// Multiply-adds above which a product is cut in two, to be shared between threads.
 const SPLIT: usize = 1 << 21;
 
 /// Multiply-adds above which it pays to wake the pool from outside.
-#[cfg(feature = "parallel")]
 const WAKE: usize = 1 << 26;
 
 /// Runs both, at once where that pays: inside the pool, or for much work.
 #[cfg(feature = "parallel")]
-fn join(work: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    if work > WAKE || rayon::current_thread_index().is_some() {
+fn join(wake: bool, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
+    if wake || rayon::current_thread_index().is_some() {
         rayon::join(a, b);
     } else {
         a();
@@ -42,7 +43,7 @@ fn join(work: usize, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
 }
 
 #[cfg(not(feature = "parallel"))]
-fn join(_: usize, a: impl FnOnce(), b: impl FnOnce()) {
+fn join(_: bool, a: impl FnOnce(), b: impl FnOnce()) {
     a();
     b();
 }
@@ -53,7 +54,7 @@ fn join(_: usize, a: impl FnOnce(), b: impl FnOnce()) {
 /// number of threads. Inside a rayon pool (`ThreadPool::install`) the pieces are shared; from outside, only much work is
 /// worth waking the pool.
 pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [E]) {
-    let Product { m, k, n, a, a_strides, b, b_strides } = product;
+    let Product { m, k, n, a, a_strides, b, b_strides, wake } = product;
     if m * n * k == 0 {
         out.fill(E::from_f64(0.0));
         return;
@@ -63,7 +64,7 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
         let (first, rest) = out.split_at_mut(top * n);
         let upper = Product { m: top, ..product };
         let lower = Product { m: m - top, a: &a[top * a_strides[0]..], ..product };
-        join(m * n * k, || gemm(upper, first), || gemm(lower, rest));
+        join(wake && m * n * k > WAKE, || gemm(upper, first), || gemm(lower, rest));
         return;
     }
     let a = MatRef::new(a, m, k, a_strides[0] as isize, a_strides[1] as isize);

@@ -22,6 +22,7 @@ pub(super) fn matmul<E: Element>(a: &Tensor<E>, b: &Tensor<E>, ta: bool, tb: boo
                 a_strides: strides(a_cols, ta),
                 b: &b.data()[i * k * n..(i + 1) * k * n],
                 b_strides: strides(b_cols, tb),
+                wake: true,
             };
             E::gemm(product, c);
         }
@@ -29,21 +30,40 @@ pub(super) fn matmul<E: Element>(a: &Tensor<E>, b: &Tensor<E>, ta: bool, tb: boo
     Tensor::from_parts(shape, out)
 }
 
-/// Runs `f(A, B)` on each pair of a stack, `B` to be overwritten by the solution.
+/// Runs `f(A, B)` on each pair of a stack, `B` to be overwritten by the solution, `A` a copy in `scratch`.
 fn each_system<E: Element>(
-    a: &Tensor<E>,
-    b: &Tensor<E>,
+    a: &[E],
+    a_shape: &[usize],
+    b: &mut [E],
+    b_shape: &[usize],
+    scratch: &mut [E],
     mut f: impl FnMut(&mut [E], &mut [E], usize, usize),
-) -> Tensor<E> {
-    let rank = a.rank();
-    let (n, columns) = (a.dims()[rank - 1], b.dims()[rank - 1]);
-    let mut out = b.data().to_vec();
+) {
+    let rank = a_shape.len();
+    let (n, columns) = (a_shape[rank - 1], b_shape[rank - 1]);
     if n * columns > 0 {
-        for (i, x) in out.chunks_exact_mut(n * columns).enumerate() {
-            f(&mut a.data()[i * n * n..(i + 1) * n * n].to_vec(), x, n, columns);
+        let copy = &mut scratch[..n * n];
+        for (i, x) in b.chunks_exact_mut(n * columns).enumerate() {
+            copy.copy_from_slice(&a[i * n * n..(i + 1) * n * n]);
+            f(copy, x, n, columns);
         }
     }
+}
+
+/// Solves into a copy of `b`, with scratch for one matrix.
+fn solved<E: Element>(a: &Tensor<E>, b: &Tensor<E>, f: impl FnOnce(&mut [E], &mut [E])) -> Tensor<E> {
+    let n = a.dims()[a.rank() - 1];
+    let (mut out, mut scratch) = (b.data().to_vec(), vec![E::from_f64(0.0); n * n]);
+    f(&mut out, &mut scratch);
     Tensor::from_parts(b.shape.clone(), out)
+}
+
+pub(super) fn solve<E: Element>(a: &Tensor<E>, b: &Tensor<E>, transpose: bool) -> Tensor<E> {
+    solved(a, b, |out, scratch| solve_in_place(a.data(), a.dims(), out, b.dims(), transpose, scratch))
+}
+
+pub(super) fn cholesky_solve<E: Element>(a: &Tensor<E>, b: &Tensor<E>) -> Tensor<E> {
+    solved(a, b, |out, scratch| cholesky_solve_in_place(a.data(), a.dims(), out, b.dims(), scratch))
 }
 
 /// `row i −= factor · row j` of a row-major matrix.
@@ -55,8 +75,15 @@ fn subtract_row<E: Element>(x: &mut [E], columns: usize, i: usize, j: usize, fac
 }
 
 /// LU with partial pivoting. A singular matrix gives infinities or NaN.
-pub(super) fn solve<E: Element>(a: &Tensor<E>, b: &Tensor<E>, transpose: bool) -> Tensor<E> {
-    each_system(a, b, |a, x, n, columns| {
+pub(crate) fn solve_in_place<E: Element>(
+    a: &[E],
+    a_shape: &[usize],
+    b: &mut [E],
+    b_shape: &[usize],
+    transpose: bool,
+    scratch: &mut [E],
+) {
+    each_system(a, a_shape, b, b_shape, scratch, |a, x, n, columns| {
         if transpose {
             for i in 0..n {
                 for j in 0..i {
@@ -96,13 +123,19 @@ pub(super) fn solve<E: Element>(a: &Tensor<E>, b: &Tensor<E>, transpose: bool) -
                 *value = *value / a[row * n + row];
             }
         }
-    })
+    });
 }
 
 /// Cholesky of the symmetric part; NaN if it is not positive definite.
-pub(super) fn cholesky_solve<E: Element>(a: &Tensor<E>, b: &Tensor<E>) -> Tensor<E> {
+pub(crate) fn cholesky_solve_in_place<E: Element>(
+    a: &[E],
+    a_shape: &[usize],
+    b: &mut [E],
+    b_shape: &[usize],
+    scratch: &mut [E],
+) {
     let half = E::from_f64(0.5);
-    each_system(a, b, |a, x, n, columns| {
+    each_system(a, a_shape, b, b_shape, scratch, |a, x, n, columns| {
         for i in 0..n {
             for j in 0..i {
                 a[i * n + j] = half * (a[i * n + j] + a[j * n + i]);
@@ -133,5 +166,5 @@ pub(super) fn cholesky_solve<E: Element>(a: &Tensor<E>, b: &Tensor<E>) -> Tensor
             }
             divide(x, row);
         }
-    })
+    });
 }

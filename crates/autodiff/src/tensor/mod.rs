@@ -6,10 +6,10 @@ mod convert;
 mod display;
 mod gemm;
 mod index;
-mod linalg;
-mod movement;
+pub(crate) mod linalg;
+pub(crate) mod movement;
 mod pointwise;
-mod reduce;
+pub(crate) mod reduce;
 
 pub use constant::Constant;
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]

@@ -91,17 +91,22 @@ pub(super) fn flip<E: Element>(x: &Tensor<E>, axes: &[usize]) -> Tensor<E> {
 
 pub(super) fn pad<E: Element>(x: &Tensor<E>, pads: &[Padding], shape: Shape) -> Tensor<E> {
     let mut out = vec![E::from_f64(0.0); size(&shape)];
-    let strides = strides(&shape);
+    pad_into(x.data(), x.dims(), pads, &shape, &mut out);
+    Tensor::from_parts(shape, out)
+}
+
+pub(crate) fn pad_into<E: Element>(x: &[E], dims: &[usize], pads: &[Padding], shape: &[usize], out: &mut [E]) {
+    out.fill(E::from_f64(0.0));
+    let strides = strides(shape);
     let first = pads.iter().zip(&strides).map(|(p, s)| (p.low * s) as isize).sum();
     let target: Vec<isize> = pads.iter().zip(&strides).map(|(p, s)| ((p.interior + 1) * s) as isize).collect();
-    let (n, step) = (x.dims().last().copied().unwrap_or(1), target.last().copied().unwrap_or(1));
-    let mut data = x.data().chunks_exact(n.max(1));
-    runs(x.dims(), &target, first, |start| {
+    let (n, step) = (dims.last().copied().unwrap_or(1), target.last().copied().unwrap_or(1));
+    let mut data = x.chunks_exact(n.max(1));
+    runs(dims, &target, first, |start| {
         for (i, &value) in data.next().unwrap_or_default().iter().enumerate() {
             out[(start + i as isize * step) as usize] = value;
         }
     });
-    Tensor::from_parts(shape, out)
 }
 
 pub(super) fn concat<E: Element>(parts: &[&Tensor<E>], axis: usize, shape: Shape) -> Tensor<E> {
@@ -127,30 +132,35 @@ pub(super) fn stack<E: Element>(parts: &[&Tensor<E>], axis: usize, shape: Shape)
     Tensor::from_parts(shape, out)
 }
 
-/// Reads indices; panics unless each is a whole number below `n`.
+/// Reads an index; panics unless it is a whole number below `n`.
 #[track_caller]
-fn whole_indices<E: Element>(indices: &Tensor<E>, n: usize, op: &str) -> Vec<usize> {
-    let index = |&i: &E| {
-        let i = i.to_f64();
-        assert!(i >= 0.0 && i < n as f64 && i.fract() == 0.0, "{op}: index {i} is not a whole number below {n}");
-        i as usize
-    };
-    indices.data().iter().map(index).collect()
+#[inline]
+fn whole_index<E: Element>(index: E, n: usize, op: &str) -> usize {
+    let i = index.to_f64();
+    assert!(i >= 0.0 && i < n as f64 && i.fract() == 0.0, "{op}: index {i} is not a whole number below {n}");
+    i as usize
 }
 
 #[track_caller]
 pub(super) fn gather<E: Element>(x: &Tensor<E>, indices: &Tensor<E>, axis: usize, shape: Shape) -> Tensor<E> {
-    let n = x.dims()[axis];
-    let indices = whole_indices(indices, n, "gather");
-    let inner = size(&x.dims()[axis + 1..]);
-    let mut out = Vec::with_capacity(size(&shape));
-    for outer in 0..size(&x.dims()[..axis]) {
-        for &i in &indices {
-            let start = (outer * n + i) * inner;
-            out.extend_from_slice(&x.data()[start..start + inner]);
+    let mut out = vec![E::from_f64(0.0); size(&shape)];
+    gather_into(x.data(), x.dims(), indices.data(), axis, &mut out);
+    Tensor::from_parts(shape, out)
+}
+
+#[track_caller]
+pub(crate) fn gather_into<E: Element>(x: &[E], dims: &[usize], indices: &[E], axis: usize, out: &mut [E]) {
+    let (n, inner) = (dims[axis], size(&dims[axis + 1..]));
+    if inner == 0 {
+        return;
+    }
+    let mut rows = out.chunks_exact_mut(inner);
+    for outer in 0..size(&dims[..axis]) {
+        for &index in indices {
+            let start = (outer * n + whole_index(index, n, "gather")) * inner;
+            rows.next().unwrap_or_default().copy_from_slice(&x[start..start + inner]);
         }
     }
-    Tensor::from_parts(shape, out)
 }
 
 #[track_caller]
@@ -160,20 +170,25 @@ pub(super) fn scatter_add<E: Element>(
     axis: usize,
     shape: Shape,
 ) -> Tensor<E> {
-    let n = shape[axis];
-    let indices = whole_indices(indices, n, "scatter_add");
-    let inner = size(&shape[axis + 1..]);
     let mut out = vec![E::from_f64(0.0); size(&shape)];
-    if inner > 0 {
-        let mut runs = updates.data().chunks_exact(inner);
-        for outer in 0..size(&shape[..axis]) {
-            for &i in &indices {
-                let start = (outer * n + i) * inner;
-                for (o, &u) in out[start..start + inner].iter_mut().zip(runs.next().unwrap_or_default()) {
-                    *o += u;
-                }
+    scatter_add_into(updates.data(), indices.data(), axis, &shape, &mut out);
+    Tensor::from_parts(shape, out)
+}
+
+#[track_caller]
+pub(crate) fn scatter_add_into<E: Element>(updates: &[E], indices: &[E], axis: usize, shape: &[usize], out: &mut [E]) {
+    let (n, inner) = (shape[axis], size(&shape[axis + 1..]));
+    out.fill(E::from_f64(0.0));
+    if inner == 0 {
+        return;
+    }
+    let mut runs = updates.chunks_exact(inner);
+    for outer in 0..size(&shape[..axis]) {
+        for &index in indices {
+            let start = (outer * n + whole_index(index, n, "scatter_add")) * inner;
+            for (o, &u) in out[start..start + inner].iter_mut().zip(runs.next().unwrap_or_default()) {
+                *o += u;
             }
         }
     }
-    Tensor::from_parts(shape, out)
 }

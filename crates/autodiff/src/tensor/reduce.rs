@@ -68,8 +68,13 @@ pub(super) fn sum<E: Element>(x: &Tensor<E>, axes: &[usize], shape: Shape) -> Te
 }
 
 pub(super) fn cumsum<E: Element>(x: &Tensor<E>, axis: usize, reverse: bool) -> Tensor<E> {
-    let (n, inner) = (x.dims()[axis], size(&x.dims()[axis + 1..]));
     let mut out = x.data().to_vec();
+    cumsum_in_place(&mut out, x.dims(), axis, reverse);
+    Tensor::from_parts(x.shape.clone(), out)
+}
+
+pub(crate) fn cumsum_in_place<E: Element>(out: &mut [E], shape: &[usize], axis: usize, reverse: bool) {
+    let (n, inner) = (shape[axis], size(&shape[axis + 1..]));
     if n * inner > 0 {
         for block in out.chunks_exact_mut(n * inner) {
             for step in 1..n {
@@ -81,7 +86,6 @@ pub(super) fn cumsum<E: Element>(x: &Tensor<E>, axis: usize, reverse: bool) -> T
             }
         }
     }
-    Tensor::from_parts(x.shape.clone(), out)
 }
 
 pub(super) fn reduce<E: Element>(op: Reduce, x: &Tensor<E>, axes: &[usize], shape: Shape) -> Tensor<E> {

@@ -1,0 +1,283 @@
+//! The compiler's own form of a program, and the builder that every pass makes a new one with.
+
+use crate::op::Op;
+use crate::program::{Kind, Program};
+use crate::shape::{Shape, size};
+use crate::tensor::Constant;
+use rustc_hash::{FxHashMap, FxHasher};
+use smallvec::SmallVec;
+use std::hash::{Hash, Hasher};
+
+/// A place in a graph.
+pub(super) type Place = u32;
+/// Places of arguments.
+pub(super) type Args = SmallVec<[Place; 2]>;
+
+/// One value.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) kind: Kind,
+    pub(super) args: Args,
+    pub(super) shape: Shape,
+}
+
+impl Node {
+    pub(super) fn size(&self) -> usize {
+        size(&self.shape)
+    }
+
+    pub(super) fn op(&self) -> Option<&Op> {
+        match &self.kind {
+            Kind::Op(op) => Some(op),
+            _ => None,
+        }
+    }
+}
+
+/// A program in single-assignment form, arguments before results.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Graph {
+    pub(super) nodes: Vec<Node>,
+    pub(super) inputs: Vec<Place>,
+    pub(super) outputs: Vec<Place>,
+}
+
+impl Graph {
+    pub(super) fn of(program: &Program) -> Self {
+        let mut graph = Self::default();
+        for (place, node) in program.nodes().iter().enumerate() {
+            if matches!(node.kind(), Kind::Input(_)) {
+                graph.inputs.push(place as Place);
+            }
+            graph.nodes.push(Node {
+                kind: node.kind().clone(),
+                args: Args::from_slice(node.args()),
+                shape: Shape::from_slice(node.shape()),
+            });
+        }
+        graph.outputs = program.outputs().to_vec();
+        graph
+    }
+
+    pub(super) fn node(&self, place: Place) -> &Node {
+        &self.nodes[place as usize]
+    }
+
+    /// How often each value is used, outputs included.
+    pub(super) fn uses(&self) -> Vec<u32> {
+        let mut uses = vec![0; self.nodes.len()];
+        for &place in self.nodes.iter().flat_map(|n| &n.args).chain(&self.outputs) {
+            uses[place as usize] += 1;
+        }
+        uses
+    }
+
+    /// Ops and flops.
+    pub(super) fn cost(&self) -> (usize, u64) {
+        let mut cost = (0, 0);
+        for node in &self.nodes {
+            if let Some(op) = node.op() {
+                let shapes: SmallVec<[&[usize]; 4]> = node.args.iter().map(|&a| &self.node(a).shape[..]).collect();
+                cost.0 += 1;
+                cost.1 += op.flops(&shapes, &node.shape);
+            }
+        }
+        cost
+    }
+
+    /// Passes the nodes one by one to `f`, which puts each into a builder and says where; then drops what is dead.
+    pub(super) fn rebuild(&self, fold: Fold, mut f: impl FnMut(&mut Builder, Place, &Node, &[Place]) -> Place) -> Self {
+        let mut builder = Builder::new(fold, self.nodes.len());
+        let mut places: Vec<Place> = Vec::with_capacity(self.nodes.len());
+        let mut args = Args::new();
+        for (i, node) in self.nodes.iter().enumerate() {
+            args.clear();
+            args.extend(node.args.iter().map(|&a| places[a as usize]));
+            let place = match &node.kind {
+                Kind::Input(_) => builder.push(node.clone()),
+                Kind::Constant(constant) => builder.constant(constant.clone()),
+                Kind::Op(_) => f(&mut builder, i as Place, node, &args),
+            };
+            places.push(place);
+        }
+        let graph = Self {
+            nodes: builder.nodes,
+            inputs: self.inputs.iter().map(|&i| places[i as usize]).collect(),
+            outputs: self.outputs.iter().map(|&i| places[i as usize]).collect(),
+        };
+        graph.without_dead_code()
+    }
+
+    fn without_dead_code(mut self) -> Self {
+        let mut needed = vec![false; self.nodes.len()];
+        for &i in self.outputs.iter().chain(&self.inputs) {
+            needed[i as usize] = true;
+        }
+        for i in (0..self.nodes.len()).rev() {
+            if needed[i] {
+                for &arg in &self.nodes[i].args {
+                    needed[arg as usize] = true;
+                }
+            }
+        }
+        let mut places = vec![0; needed.len()];
+        let mut kept = 0;
+        for (i, &needed) in needed.iter().enumerate() {
+            if needed {
+                places[i] = kept;
+                kept += 1;
+            }
+        }
+        let mut i = 0;
+        self.nodes.retain(|_| {
+            i += 1;
+            needed[i - 1]
+        });
+        for place in self.nodes.iter_mut().flat_map(|n| &mut n.args).chain(&mut self.inputs).chain(&mut self.outputs) {
+            *place = places[*place as usize];
+        }
+        self
+    }
+}
+
+/// Evaluates an op on constants, in the element type that is compiled for.
+pub(super) type Fold = fn(&Op, &[Constant]) -> Constant;
+
+/// The most elements of a constant that is computed while compiling.
+const FOLDED: usize = 1 << 24;
+
+/// Makes a graph node by node; equal nodes are made once.
+pub(super) struct Builder {
+    pub(super) nodes: Vec<Node>,
+    seen: FxHashMap<u64, Place>,
+    /// The number that a value holds everywhere, where that is known.
+    splats: Vec<Option<f64>>,
+    fold: Fold,
+}
+
+impl Builder {
+    fn new(fold: Fold, capacity: usize) -> Self {
+        Self {
+            nodes: Vec::with_capacity(capacity),
+            seen: FxHashMap::with_capacity_and_hasher(capacity, Default::default()),
+            splats: Vec::with_capacity(capacity),
+            fold,
+        }
+    }
+
+    pub(super) fn node(&self, place: Place) -> &Node {
+        &self.nodes[place as usize]
+    }
+
+    pub(super) fn shape(&self, place: Place) -> Shape {
+        self.nodes[place as usize].shape.clone()
+    }
+
+    /// The op at a place and its arguments.
+    pub(super) fn op(&self, place: Place) -> Option<(&Op, &[Place])> {
+        let node = self.node(place);
+        node.op().map(|op| (op, &node.args[..]))
+    }
+
+    /// The number that the value holds everywhere, where that is known.
+    pub(super) fn splat(&self, place: Place) -> Option<f64> {
+        self.splats[place as usize]
+    }
+
+    pub(super) fn push(&mut self, node: Node) -> Place {
+        let splat = match &node.kind {
+            Kind::Input(_) => None,
+            Kind::Constant(constant) => uniform(constant),
+            Kind::Op(
+                Op::Reshape(_) | Op::Broadcast(_) | Op::Permute(_) | Op::Slice(_) | Op::Flip(_) | Op::Gather(_),
+            ) => self.splats[node.args[0] as usize],
+            Kind::Op(_) => None,
+        };
+        self.nodes.push(node);
+        self.splats.push(splat);
+        (self.nodes.len() - 1) as Place
+    }
+
+    pub(super) fn constant(&mut self, constant: Constant) -> Place {
+        let hash = constant.bits_hash();
+        if let Some(&place) = self.seen.get(&hash)
+            && matches!(&self.node(place).kind, Kind::Constant(c) if c.same_bits(&constant))
+        {
+            return place;
+        }
+        let shape = constant.shape();
+        let place = self.push(Node { kind: Kind::Constant(constant), args: Args::new(), shape });
+        self.seen.insert(hash, place);
+        place
+    }
+
+    /// The number `c` in a shape.
+    pub(super) fn full(&mut self, shape: &[usize], c: f64) -> Place {
+        let scalar = self.constant(Constant::from(c));
+        if shape.is_empty() { scalar } else { self.raw(Op::Broadcast(Shape::from_slice(shape)), &[scalar]) }
+    }
+
+    /// The op as it is, unless an equal one is there already or its arguments are constants.
+    pub(super) fn raw(&mut self, op: Op, args: &[Place]) -> Place {
+        let mut hasher = FxHasher::default();
+        op.hash(&mut hasher);
+        args.hash(&mut hasher);
+        let hash = hasher.finish();
+        if let Some(&place) = self.seen.get(&hash) {
+            let node = self.node(place);
+            if node.args[..] == *args && node.op() == Some(&op) {
+                return place;
+            }
+        }
+        let shape = {
+            let shapes: SmallVec<[&[usize]; 4]> = args.iter().map(|&a| &self.node(a).shape[..]).collect();
+            match op.infer_shape(&shapes) {
+                Ok(shape) => shape,
+                Err(error) => unreachable!("a rewrite made an op that does not fit: {error}"),
+            }
+        };
+        let place = match self.folded(&op, args, &shape) {
+            Some(constant) => self.constant(constant),
+            None => self.push(Node { kind: Kind::Op(op), args: Args::from_slice(args), shape }),
+        };
+        self.seen.insert(hash, place);
+        place
+    }
+
+    /// The op's value, if its arguments are constants and the result is worth keeping.
+    fn folded(&self, op: &Op, args: &[Place], shape: &[usize]) -> Option<Constant> {
+        if matches!(op, Op::Custom(_) | Op::Broadcast(_)) || size(shape) > FOLDED {
+            return None;
+        }
+        let mut given = 0;
+        let constants: Option<SmallVec<[Constant; 2]>> = args
+            .iter()
+            .map(|&a| match &self.node(a).kind {
+                Kind::Constant(constant) => {
+                    given += self.node(a).size();
+                    Some(constant.clone())
+                }
+                Kind::Op(Op::Broadcast(shape)) => {
+                    let number = self.splat(a)?;
+                    Some(Constant::from(crate::tensor::Tensor::full(shape, number)))
+                }
+                _ => None,
+            })
+            .collect();
+        let constants = constants.filter(|c| !c.is_empty() && given > 0)?;
+        Some((self.fold)(op, &constants))
+    }
+}
+
+/// The number that a constant holds everywhere.
+fn uniform(constant: &Constant) -> Option<f64> {
+    fn same<E: crate::scalar::Element>(data: &[E]) -> Option<f64> {
+        let (first, rest) = data.split_first()?;
+        let bits = first.to_f64().to_bits();
+        rest.iter().all(|x| x.to_f64().to_bits() == bits).then(|| first.to_f64())
+    }
+    match constant {
+        Constant::F32(tensor) => same(tensor.data()),
+        Constant::F64(tensor) => same(tensor.data()),
+    }
+}

@@ -1,0 +1,392 @@
+//! A walk over a domain, block by block: every instruction works on a block while it is in L1.
+
+use super::super::fuse::Level;
+use super::super::memory::{Bases, Pointer, Shared};
+use super::{Load, Scratch, for_each_chunk, thread_index};
+use crate::kernel::{Fold, Ternary, neutral};
+use crate::op::{Binary, Literal, Unary};
+use crate::scalar::Element;
+
+/// Where a register is.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Location {
+    /// A block of scratch.
+    Slot(u32),
+    /// A piece of a buffer, which moves on with the block: by elements or by rows.
+    Buffer { buffer: u32, offset: isize, level: Level },
+    /// Nowhere: its instruction was absorbed by another.
+    Unused,
+}
+
+/// One instruction: registers in, a register out; `row` if it works on one value a row.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) enum Instr {
+    Unary {
+        op: Unary,
+        row: bool,
+        out: u32,
+        a: u32,
+    },
+    Binary {
+        op: Binary,
+        row: bool,
+        out: u32,
+        a: u32,
+        b: u32,
+    },
+    Ternary {
+        op: Ternary,
+        row: bool,
+        out: u32,
+        args: [u32; 3],
+    },
+    Axpy {
+        c: Literal,
+        row: bool,
+        out: u32,
+        a: u32,
+        b: u32,
+    },
+    /// Each row to one value.
+    Fold {
+        fold: Fold,
+        out: u32,
+        a: u32,
+    },
+    /// One value to each row.
+    Expand {
+        out: u32,
+        a: u32,
+    },
+    Load {
+        load: u32,
+        row: bool,
+        out: u32,
+    },
+}
+
+impl Instr {
+    pub(in super::super) fn is_row(&self) -> bool {
+        match self {
+            Self::Unary { row, .. }
+            | Self::Binary { row, .. }
+            | Self::Ternary { row, .. }
+            | Self::Axpy { row, .. }
+            | Self::Load { row, .. } => *row,
+            Self::Fold { .. } | Self::Expand { .. } => false,
+        }
+    }
+
+    /// Roughly the time of an element, in multiply-adds.
+    pub(in super::super) fn weight(&self) -> usize {
+        match self {
+            Self::Unary { op, .. } => match op {
+                Unary::Neg
+                | Unary::Abs
+                | Unary::Square
+                | Unary::Relu
+                | Unary::Add(_)
+                | Unary::Mul(_)
+                | Unary::SubFrom(_)
+                | Unary::Fill(_)
+                | Unary::StopGradient
+                | Unary::Max(_)
+                | Unary::Min(_)
+                | Unary::Test(..) => 1,
+                Unary::Exp | Unary::Tanh | Unary::Sigmoid | Unary::Ln | Unary::Softplus => 8,
+                Unary::Recip | Unary::DivBy(_) | Unary::DivInto(_) | Unary::Sqrt => 4,
+                _ => 16,
+            },
+            Self::Binary { op: Binary::Pow | Binary::Atan2 | Binary::Hypot, .. } => 32,
+            Self::Binary { op: Binary::Div, .. } => 4,
+            _ => 1,
+        }
+    }
+}
+
+/// How a late reduction gathers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum LateKind {
+    /// Element `i` goes to `i mod len`.
+    Columns,
+    /// Element `i` goes to `i / columns`.
+    Rows(usize),
+}
+
+/// A reduction that is complete after the last block.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Late {
+    pub(in super::super) fold: Fold,
+    pub(in super::super) from: u32,
+    /// Whether it reads one value a row.
+    pub(in super::super) row: bool,
+    pub(in super::super) kind: LateKind,
+    pub(in super::super) len: usize,
+    pub(in super::super) out: u32,
+}
+
+/// The walk.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Fused {
+    /// Elements of the domain.
+    pub(in super::super) n: usize,
+    /// Elements of a row; 1 if no instruction knows rows.
+    pub(in super::super) columns: usize,
+    /// Elements of a block: whole rows.
+    pub(in super::super) block: usize,
+    /// Elements of a chunk, which one thread walks over: whole blocks.
+    pub(in super::super) per_chunk: usize,
+    pub(in super::super) chunks: usize,
+    pub(in super::super) code: Vec<Instr>,
+    /// The first instructions, which load what is the same for all blocks.
+    pub(in super::super) once: usize,
+    pub(in super::super) locations: Vec<Location>,
+    pub(in super::super) loads: Vec<Load>,
+    pub(in super::super) lates: Vec<Late>,
+    pub(in super::super) slots: usize,
+    /// Threads that need a scratch of their own.
+    pub(in super::super) scratch: usize,
+}
+
+impl Fused {
+    pub(super) fn scratch_sizes(&self) -> (usize, usize, usize) {
+        let late: usize = self.lates.iter().map(|l| l.len).sum();
+        (self.slots * self.block * self.scratch, late * self.chunks, self.locations.len() * self.scratch)
+    }
+
+    /// Roughly the time of a run, in multiply-adds.
+    pub(super) fn work(&self) -> u64 {
+        let each = |i: &Instr| if i.is_row() { self.n / self.columns } else { self.n } * i.weight();
+        self.code.iter().map(each).sum::<usize>() as u64
+    }
+
+    pub(super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
+        let mut read: Vec<u32> = self.loads.iter().map(|l| l.buffer).collect();
+        let written: Vec<u32> = self.sinks().chain(self.lates.iter().map(|l| l.out)).collect();
+        for location in &self.locations {
+            if let Location::Buffer { buffer, .. } = location
+                && !written.contains(buffer)
+            {
+                read.push(*buffer);
+            }
+        }
+        (read, written)
+    }
+
+    fn sinks(&self) -> impl Iterator<Item = u32> + '_ {
+        self.code.iter().filter_map(|instr| match self.locations[out_of(instr) as usize] {
+            Location::Buffer { buffer, .. } => Some(buffer),
+            Location::Slot(_) | Location::Unused => None,
+        })
+    }
+
+    pub(super) fn flops(&self) -> u64 {
+        let rows = (self.n / self.columns) as u64;
+        let each = |instr: &Instr| {
+            let n = if instr.is_row() { rows } else { self.n as u64 };
+            match instr {
+                Instr::Load { .. } | Instr::Expand { .. } => 0,
+                Instr::Unary { op: Unary::StopGradient | Unary::Fill(_), .. } => 0,
+                Instr::Ternary { op: Ternary::Select, .. } => n,
+                Instr::Ternary { .. } | Instr::Axpy { .. } => 2 * n,
+                _ => n,
+            }
+        };
+        let late = |late: &Late| if late.row { rows } else { self.n as u64 };
+        self.code.iter().map(each).sum::<u64>() + self.lates.iter().map(late).sum::<u64>()
+    }
+
+    pub(super) fn describe(&self) -> String {
+        let mut names: Vec<String> = Vec::new();
+        for instr in &self.code {
+            names.push(match instr {
+                Instr::Unary { op: Unary::StopGradient, .. } => "copy".into(),
+                Instr::Unary { op, .. } => op.name().into(),
+                Instr::Binary { op, .. } => op.name().into(),
+                Instr::Ternary { op, .. } => match op {
+                    Ternary::Select => "select".into(),
+                    Ternary::MulAdd => "mul_add".into(),
+                    Ternary::MulSub => "mul_sub".into(),
+                    Ternary::NegMulAdd => "neg_mul_add".into(),
+                },
+                Instr::Axpy { .. } => "axpy".into(),
+                Instr::Fold { fold, .. } => format!("row {}", fold_name(*fold)),
+                Instr::Expand { .. } | Instr::Load { .. } => continue,
+            });
+        }
+        names.extend(self.lates.iter().map(|l| format!("late {}", fold_name(l.fold))));
+        let more = names.len().saturating_sub(12);
+        names.truncate(12);
+        let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let domain = if self.columns > 1 {
+            format!("{} rows of {}", self.n / self.columns, self.columns)
+        } else {
+            format!("{} elements", self.n)
+        };
+        format!("walk over {domain}: {}{tail}", names.join(", "))
+    }
+
+    pub(super) fn run<E: Element>(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
+        let per_late: usize = self.lates.iter().map(|l| l.len).sum();
+        for (late, acc) in self.late_parts(&mut scratch.late, per_late) {
+            acc.fill(neutral(late.fold));
+        }
+        if self.n > 0 {
+            let slots = Shared::new(&mut scratch.slots[..self.slots * self.block * self.scratch]);
+            let lates = Shared::new(&mut scratch.late[..per_late * self.chunks]);
+            let pointers = Shared::new(&mut scratch.pointers[..self.locations.len() * self.scratch]);
+            for_each_chunk(0..self.chunks, &|chunk| {
+                let own = if self.scratch > 1 { thread_index().min(self.scratch - 1) } else { 0 };
+                let slots = slots.part(own * self.slots * self.block, self.slots * self.block);
+                let late = lates.part(chunk * per_late, per_late);
+                let pointers = pointers.part(own * self.locations.len(), self.locations.len());
+                let range = chunk * self.per_chunk..((chunk + 1) * self.per_chunk).min(self.n);
+                self.walk(bases, slots, late, pointers, range);
+            });
+        }
+        let table = E::kernels();
+        let mut offset = 0;
+        for late in &self.lates {
+            let out = bases.write(late.out, 0, late.len);
+            out.copy_from_slice(&scratch.late[offset..offset + late.len]);
+            for chunk in 1..self.chunks {
+                let part = &scratch.late[chunk * per_late + offset..][..late.len];
+                (table.fold_columns)(late.fold, part, 0, out);
+            }
+            offset += late.len;
+        }
+    }
+
+    /// Every late reduction's part of every chunk.
+    fn late_parts<'a, E>(&'a self, all: &'a mut [E], per: usize) -> impl Iterator<Item = (&'a Late, &'a mut [E])> {
+        all[..per * self.chunks].chunks_exact_mut(per.max(1)).flat_map(|chunk| {
+            let mut rest = chunk;
+            self.lates.iter().map(move |late| {
+                let (part, after) = std::mem::take(&mut rest).split_at_mut(late.len);
+                rest = after;
+                (late, part)
+            })
+        })
+    }
+
+    /// One chunk.
+    fn walk<E: Element>(
+        &self,
+        bases: &Bases<E>,
+        slots: &mut [E],
+        lates: &mut [E],
+        pointers: &mut [Pointer<E>],
+        range: std::ops::Range<usize>,
+    ) {
+        let (from, to) = (range.start, range.end);
+        let table = E::kernels();
+        // Register to pointer; those into buffers move on with each block.
+        for (pointer, location) in pointers.iter_mut().zip(&self.locations) {
+            pointer.0 = match *location {
+                Location::Unused => std::ptr::NonNull::dangling().as_ptr(),
+                Location::Slot(slot) => {
+                    let start = slot as usize * self.block;
+                    slots[start..start + self.block].as_mut_ptr()
+                }
+                Location::Buffer { buffer, offset, level } => {
+                    let (start, all) = match level {
+                        Level::Row => (from / self.columns, self.n / self.columns),
+                        _ => (from, self.n),
+                    };
+                    bases.pointer(buffer, offset as usize, all).wrapping_add(start)
+                }
+            };
+        }
+        let mut start = from;
+        while start < to {
+            // A late reduction over rows wants blocks that end where a row does.
+            let mut n = self.block.min(to - start);
+            for late in &self.lates {
+                if let LateKind::Rows(columns) = late.kind {
+                    n = n.min(columns - start % columns);
+                }
+            }
+            let rows = n / self.columns;
+            let first = start == from;
+            // SAFETY: a register points to a slot of `block ≥ n` elements, or into a buffer whose remaining length was
+            // checked for the whole domain above. A result never shares its slot with an argument, and a buffer that is
+            // written here is read only through the register it is written by.
+            let read =
+                |register: u32, n: usize| unsafe { std::slice::from_raw_parts(pointers[register as usize].0, n) };
+            // SAFETY: as above.
+            let write =
+                |register: u32, n: usize| unsafe { std::slice::from_raw_parts_mut(pointers[register as usize].0, n) };
+            for instr in &self.code[if first { 0 } else { self.once }..] {
+                match *instr {
+                    Instr::Unary { op, row, out, a } => {
+                        let n = if row { rows } else { n };
+                        (table.unary)(op, read(a, n), write(out, n));
+                    }
+                    Instr::Binary { op, row, out, a, b } => {
+                        let n = if row { rows } else { n };
+                        (table.binary)(op, read(a, n), read(b, n), write(out, n));
+                    }
+                    Instr::Ternary { op, row, out, args: [a, b, c] } => {
+                        let n = if row { rows } else { n };
+                        (table.ternary)(op, read(a, n), read(b, n), read(c, n), write(out, n));
+                    }
+                    Instr::Axpy { c: Literal(c), row, out, a, b } => {
+                        let n = if row { rows } else { n };
+                        (table.axpy)(E::from_f64(c), read(a, n), read(b, n), write(out, n));
+                    }
+                    Instr::Fold { fold, out, a } => {
+                        (table.fold_rows)(fold, read(a, n), self.columns, write(out, rows));
+                    }
+                    Instr::Expand { out, a } => (table.expand)(read(a, rows), self.columns, write(out, n)),
+                    Instr::Load { load, row, out } => {
+                        let load = &self.loads[load as usize];
+                        let (n, start) = if row { (rows, start / self.columns) } else { (n, start) };
+                        // What is the same everywhere fills the whole block, for blocks that may be longer.
+                        let n = if load.is_constant() { self.block } else { n };
+                        load.read(bases.read_all(load.buffer), start, write(out, n));
+                    }
+                }
+            }
+            let mut offset = 0;
+            for late in &self.lates {
+                let (n, start) = if late.row { (rows, start / self.columns) } else { (n, start) };
+                let acc = &mut lates[offset..offset + late.len];
+                match late.kind {
+                    LateKind::Columns => (table.fold_columns)(late.fold, read(late.from, n), start, acc),
+                    LateKind::Rows(columns) => {
+                        let row = start / columns;
+                        (table.fold_columns)(late.fold, read(late.from, n), 0, &mut acc[row..=row]);
+                    }
+                }
+                offset += late.len;
+            }
+            for (pointer, location) in pointers.iter_mut().zip(&self.locations) {
+                if let Location::Buffer { level, .. } = location {
+                    pointer.0 = pointer.0.wrapping_add(if *level == Level::Row { rows } else { n });
+                }
+            }
+            start += n;
+        }
+    }
+}
+
+fn out_of(instr: &Instr) -> u32 {
+    match *instr {
+        Instr::Unary { out, .. }
+        | Instr::Binary { out, .. }
+        | Instr::Ternary { out, .. }
+        | Instr::Axpy { out, .. }
+        | Instr::Fold { out, .. }
+        | Instr::Expand { out, .. }
+        | Instr::Load { out, .. } => out,
+    }
+}
+
+fn fold_name(fold: Fold) -> &'static str {
+    match fold {
+        Fold::Sum => "sum",
+        Fold::Max => "max",
+        Fold::Min => "min",
+        Fold::Prod => "prod",
+    }
+}

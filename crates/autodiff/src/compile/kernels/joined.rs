@@ -1,0 +1,35 @@
+//! Arrays one behind the other.
+
+use super::super::memory::Bases;
+use super::Load;
+use crate::scalar::Element;
+
+/// One of the arrays: where it is read, and where its rows start in a row of the result.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Part {
+    pub(in super::super) load: Load,
+    pub(in super::super) start: usize,
+    pub(in super::super) len: usize,
+}
+
+/// A concatenation: `outer` rows, each the rows of the parts one behind the other.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Joined {
+    pub(in super::super) parts: Vec<Part>,
+    pub(in super::super) outer: usize,
+    pub(in super::super) row: usize,
+    pub(in super::super) out: u32,
+}
+
+impl Joined {
+    pub(super) fn run<E: Element>(&self, bases: &Bases<E>) {
+        let out = bases.write(self.out, 0, self.outer * self.row);
+        for part in self.parts.iter().filter(|p| p.len > 0) {
+            let data = bases.read_all(part.load.buffer);
+            for outer in 0..self.outer {
+                let target = &mut out[outer * self.row + part.start..][..part.len];
+                part.load.read(data, outer * part.len, target);
+            }
+        }
+    }
+}

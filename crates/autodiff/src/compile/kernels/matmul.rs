@@ -1,0 +1,124 @@
+//! Matrix products, each shape by the kernel that suits it.
+
+use super::super::memory::Bases;
+use super::for_each_chunk;
+use crate::kernel::Narrow;
+use crate::scalar::Element;
+use crate::shape::{Shape, size};
+use crate::tensor::Product;
+
+/// Where a factor is: the strides of its matrices from row to row and column to column, and from matrix to matrix.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Source {
+    pub(in super::super) buffer: u32,
+    pub(in super::super) offset: usize,
+    pub(in super::super) strides: [usize; 2],
+    pub(in super::super) batch: Shape,
+}
+
+/// A stack of products `C = A·B`.
+#[derive(Clone, Debug)]
+pub(in super::super) struct MatMul {
+    pub(in super::super) m: usize,
+    pub(in super::super) k: usize,
+    pub(in super::super) n: usize,
+    pub(in super::super) a: Source,
+    pub(in super::super) b: Source,
+    /// The stack's shape.
+    pub(in super::super) lead: Shape,
+    pub(in super::super) out: u32,
+}
+
+impl MatMul {
+    pub(super) fn flops(&self) -> u64 {
+        2 * (size(&self.lead) * self.m * self.n * self.k) as u64
+    }
+
+    pub(super) fn describe(&self) -> String {
+        let stack = size(&self.lead);
+        let many = if stack == 1 { String::new() } else { format!("{stack} × ") };
+        format!("matmul {many}{}×{}×{}", self.m, self.k, self.n)
+    }
+
+    pub(super) fn run<E: Element>(&self, bases: &Bases<E>) {
+        let (m, k, n) = (self.m, self.k, self.n);
+        if m * n == 0 {
+            return;
+        }
+        let one = |index: usize| {
+            let (mut a, mut b, mut rest) = (self.a.offset, self.b.offset, index);
+            for (axis, &len) in self.lead.iter().enumerate().rev() {
+                a += rest % len * self.a.batch[axis];
+                b += rest % len * self.b.batch[axis];
+                rest /= len;
+            }
+            let product = Product {
+                m,
+                k,
+                n,
+                a: &bases.read_all(self.a.buffer)[if k == 0 { 0 } else { a }..],
+                a_strides: self.a.strides,
+                b: &bases.read_all(self.b.buffer)[if k == 0 { 0 } else { b }..],
+                b_strides: self.b.strides,
+                wake: false,
+            };
+            multiply(&product, bases.write(self.out, index * m * n, m * n));
+        };
+        let stack = size(&self.lead);
+        let pieces = ((stack * m * n * k) >> 18).clamp(1, 16).min(stack);
+        for_each_chunk(0..pieces, &|piece| (piece * stack / pieces..(piece + 1) * stack / pieces).for_each(one));
+    }
+}
+
+/// Multiply-adds up to which packing costs more than it saves.
+const TINY: usize = 1 << 13;
+
+/// `C = A·B`.
+pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, out: &mut [E]) {
+    let Product { m, k, n, a, a_strides, b, b_strides, wake: _ } = *p;
+    if k == 0 {
+        out.fill(E::from_f64(0.0));
+        return;
+    }
+    let table = E::kernels();
+    let rows_of_b = b_strides[1] == 1 || n == 1;
+    if n == 1 && a_strides[1] == 1 && b_strides[0] == 1 {
+        // Rows of A against a vector.
+        let pieces = ((m * k) >> 17).clamp(1, 16).min(m);
+        let target = super::super::memory::Shared::new(out);
+        for_each_chunk(0..pieces, &|piece| {
+            let (from, to) = (piece * m / pieces, (piece + 1) * m / pieces);
+            (table.dot_rows)(&a[from * a_strides[0]..], a_strides[0], &b[..k], target.part(from, to - from));
+        });
+        return;
+    }
+    if n == 1 && a_strides[0] == 1 && b_strides[0] == 1 {
+        // A vector against rows: C = Σ bₖ·Aₖ.
+        (table.sum_rows)(a, a_strides[1], &b[..k], out);
+        return;
+    }
+    if m == 1 && b_strides[1] == 1 && a_strides[1] == 1 {
+        (table.sum_rows)(b, b_strides[0], &a[..k], out);
+        return;
+    }
+    if m == 1 && b_strides[0] == 1 && a_strides[1] == 1 {
+        (table.dot_rows)(b, b_strides[1], &a[..k], out);
+        return;
+    }
+    let narrow = |add: bool| Narrow { m, k, n, a, a_strides, b, b_stride: b_strides[0], add };
+    if rows_of_b && (m * n * k <= TINY || (n <= 32 && m >= 2 * n)) {
+        let work = m * n * k;
+        let pieces = if m >= 64 { (work >> 19).clamp(1, 16) } else { 1 };
+        let target = super::super::memory::Shared::new(out);
+        for_each_chunk(0..pieces, &|piece| {
+            let step = m.div_ceil(pieces).next_multiple_of(8);
+            let (from, to) = ((piece * step).min(m), ((piece + 1) * step).min(m));
+            if from < to {
+                let part = Narrow { m: to - from, a: &a[from * a_strides[0]..], ..narrow(false) };
+                (table.narrow)(&part, target.part(from * n, (to - from) * n));
+            }
+        });
+        return;
+    }
+    E::gemm(*p, out);
+}

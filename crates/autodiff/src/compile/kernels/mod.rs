@@ -1,0 +1,130 @@
+//! What an executable does, step by step: fused walks, products, joins, single numbers, and ops with kernels of
+//! their own.
+
+mod fused;
+mod joined;
+mod matmul;
+mod op;
+mod scalars;
+mod strided;
+
+pub(super) use fused::{Fused, Instr, Late, LateKind, Location};
+pub(super) use joined::{Joined, Part};
+pub(super) use matmul::{MatMul, Source};
+pub(super) use op::OpKernel;
+pub(super) use scalars::{ScalarInstr, Scalars, scalar_binary, scalar_unary};
+pub(super) use strided::Load;
+
+use super::memory::{Bases, Pointer};
+use crate::scalar::Element;
+
+/// One step.
+#[derive(Clone)]
+pub(super) enum Kernel<E> {
+    Fused(Fused),
+    MatMul(MatMul),
+    Joined(Joined),
+    Scalars(Scalars<E>),
+    Op(OpKernel),
+}
+
+/// Room for one kernel at a time, sized when compiling.
+pub(super) struct Scratch<E> {
+    /// Blocks, and single numbers.
+    pub(super) slots: Vec<E>,
+    /// What late reductions gather, chunk by chunk.
+    pub(super) late: Vec<E>,
+    /// Addresses of registers.
+    pub(super) pointers: Vec<Pointer<E>>,
+}
+
+impl<E: Element> Kernel<E> {
+    /// Elements of scratch: blocks, late reductions; and addresses.
+    pub(super) fn scratch(&self) -> (usize, usize, usize) {
+        match self {
+            Self::Fused(kernel) => kernel.scratch_sizes(),
+            Self::Scalars(kernel) => (kernel.slots, 0, 0),
+            Self::Op(kernel) => (kernel.scratch(), 0, 0),
+            Self::MatMul(_) | Self::Joined(_) => (0, 0, 0),
+        }
+    }
+
+    pub(super) fn run(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
+        match self {
+            Self::Fused(kernel) => kernel.run(bases, scratch),
+            Self::MatMul(kernel) => kernel.run(bases),
+            Self::Joined(kernel) => kernel.run(bases),
+            Self::Scalars(kernel) => kernel.run(bases, &mut scratch.slots),
+            Self::Op(kernel) => kernel.run(bases, &mut scratch.slots),
+        }
+    }
+
+    /// The buffers that are read, and those that are written.
+    pub(super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
+        match self {
+            Self::Fused(kernel) => kernel.buffers(),
+            Self::MatMul(kernel) => (vec![kernel.a.buffer, kernel.b.buffer], vec![kernel.out]),
+            Self::Joined(kernel) => (kernel.parts.iter().map(|p| p.load.buffer).collect(), vec![kernel.out]),
+            Self::Scalars(kernel) => kernel.buffers(),
+            Self::Op(kernel) => (kernel.args.to_vec(), vec![kernel.out]),
+        }
+    }
+
+    /// The work that may be shared between threads, in multiply-adds.
+    pub(super) fn work(&self) -> u64 {
+        match self {
+            Self::Fused(kernel) if kernel.chunks > 1 => kernel.work(),
+            Self::MatMul(kernel) => kernel.flops() / 2,
+            _ => 0,
+        }
+    }
+
+    /// Floating-point operations, counted as [`Op::flops`](crate::Op::flops) counts them.
+    pub(super) fn flops(&self) -> u64 {
+        match self {
+            Self::Fused(kernel) => kernel.flops(),
+            Self::MatMul(kernel) => kernel.flops(),
+            Self::Joined(_) => 0,
+            Self::Scalars(kernel) => kernel.flops(),
+            Self::Op(kernel) => kernel.flops(),
+        }
+    }
+
+    /// What the kernel does, in a few words.
+    pub(super) fn describe(&self) -> String {
+        match self {
+            Self::Fused(kernel) => kernel.describe(),
+            Self::MatMul(kernel) => kernel.describe(),
+            Self::Joined(kernel) => format!("concat of {} parts", kernel.parts.len()),
+            Self::Scalars(kernel) => format!("{} instructions on single numbers", kernel.code.len()),
+            Self::Op(kernel) => kernel.op.to_string(),
+        }
+    }
+}
+
+/// Runs `f` for each chunk, shared between threads inside a pool.
+#[cfg(feature = "parallel")]
+pub(super) fn for_each_chunk(chunks: std::ops::Range<usize>, f: &(impl Fn(usize) + Sync)) {
+    if chunks.len() <= 1 || rayon::current_thread_index().is_none() {
+        chunks.for_each(f);
+        return;
+    }
+    let middle = chunks.start + chunks.len() / 2;
+    rayon::join(|| for_each_chunk(chunks.start..middle, f), || for_each_chunk(middle..chunks.end, f));
+}
+
+#[cfg(not(feature = "parallel"))]
+pub(super) fn for_each_chunk(chunks: std::ops::Range<usize>, f: &(impl Fn(usize) + Sync)) {
+    chunks.for_each(f);
+}
+
+/// The number of this thread, for its own scratch.
+#[cfg(feature = "parallel")]
+pub(super) fn thread_index() -> usize {
+    rayon::current_thread_index().unwrap_or(0)
+}
+
+#[cfg(not(feature = "parallel"))]
+pub(super) fn thread_index() -> usize {
+    0
+}

@@ -1,0 +1,97 @@
+//! Reading through a view.
+
+use super::super::view::Axis;
+use crate::scalar::Element;
+use smallvec::SmallVec;
+
+/// A buffer read through strides.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Load {
+    pub(in super::super) buffer: u32,
+    pub(in super::super) offset: isize,
+    pub(in super::super) axes: SmallVec<[Axis; 4]>,
+}
+
+impl Load {
+    /// Whether every element is the same one.
+    pub(in super::super) fn is_constant(&self) -> bool {
+        self.axes.iter().all(|a| a.stride == 0 && a.low == 0 && a.high == a.len as isize)
+    }
+
+    /// Elements `start..` of the view, in order.
+    pub(in super::super) fn read<E: Element>(&self, data: &[E], start: usize, out: &mut [E]) {
+        let Some((inner, outer)) = self.axes.split_last() else {
+            out.fill(data[self.offset as usize]);
+            return;
+        };
+        if outer.is_empty() {
+            run(data, self.offset, inner, start, out);
+            return;
+        }
+        let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer.len());
+        let mut row = start / inner.len;
+        for (i, axis) in index.iter_mut().zip(outer).rev() {
+            *i = row % axis.len;
+            row /= axis.len;
+        }
+        let mut column = start % inner.len;
+        let mut rest = out;
+        while !rest.is_empty() {
+            let count = rest.len().min(inner.len - column);
+            let (now, after) = rest.split_at_mut(count);
+            let mut base = self.offset;
+            let mut inside = true;
+            for (&i, axis) in index.iter().zip(outer) {
+                base += i as isize * axis.stride;
+                inside &= (axis.low..axis.high).contains(&(i as isize));
+            }
+            if inside {
+                run(data, base, inner, column, now);
+            } else {
+                now.fill(E::from_f64(0.0));
+            }
+            column = 0;
+            rest = after;
+            for (i, axis) in index.iter_mut().zip(outer).rev() {
+                *i += 1;
+                if *i < axis.len {
+                    break;
+                }
+                *i = 0;
+            }
+        }
+    }
+}
+
+/// A piece of the innermost axis.
+#[inline]
+fn run<E: Element>(data: &[E], base: isize, axis: &Axis, start: usize, out: &mut [E]) {
+    let end = start + out.len();
+    let low = (axis.low.max(0) as usize).clamp(start, end);
+    let high = (axis.high.max(0) as usize).clamp(low, end);
+    let zero = E::from_f64(0.0);
+    if low > start {
+        out[..low - start].fill(zero);
+    }
+    if high < end {
+        out[high - start..].fill(zero);
+    }
+    let out = &mut out[low - start..high - start];
+    if out.is_empty() {
+        return;
+    }
+    let first = base + low as isize * axis.stride;
+    match axis.stride {
+        0 => out.fill(data[first as usize]),
+        1 => out.copy_from_slice(&data[first as usize..first as usize + out.len()]),
+        stride if stride > 0 => {
+            let source = data[first as usize..].iter().step_by(stride as usize);
+            out.iter_mut().zip(source).for_each(|(o, &x)| *o = x);
+        }
+        stride => {
+            for (i, o) in out.iter_mut().enumerate() {
+                *o = data[(first + i as isize * stride) as usize];
+            }
+        }
+    }
+}

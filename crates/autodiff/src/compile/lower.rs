@@ -1,0 +1,615 @@
+//! From groups and single ops to kernels: registers, loads, stores.
+
+use super::fuse::{Group, Level, NONE, Role, Schedule, Step, role};
+use super::graph::{Node, Place};
+use super::kernels::{
+    Fused, Instr, Joined, Kernel, Late, LateKind, Load, Location, MatMul, OpKernel, Part, ScalarInstr, Scalars, Source,
+};
+use super::legalise::{Legal, Reading, reading, trailing};
+use super::view::View;
+use crate::kernel::{Fold, Ternary};
+use crate::op::{Binary, Literal, Op, Reduce, Unary};
+use crate::program::Kind;
+use crate::scalar::Element;
+use crate::shape::{Shape, size};
+use rustc_hash::FxHashMap;
+
+/// A stored array.
+#[derive(Clone, Debug)]
+pub(super) struct Buffer {
+    pub(super) place: Place,
+    pub(super) len: usize,
+}
+
+/// Kernels in order and the buffers between them.
+pub(super) struct Lowered<E> {
+    pub(super) kernels: Vec<Kernel<E>>,
+    pub(super) buffers: Vec<Buffer>,
+    /// The buffer of each stored value.
+    pub(super) buffer_of: Vec<u32>,
+}
+
+pub(super) fn lower<E: Element>(legal: &Legal, schedule: &Schedule, threads: usize) -> Lowered<E> {
+    let graph = &legal.graph;
+    let mut lowering = Lowering { legal, schedule, buffers: Vec::new(), buffer_of: vec![NONE; graph.nodes.len()] };
+    for (i, node) in graph.nodes.iter().enumerate() {
+        if node.op().is_none() {
+            lowering.buffer(i as Place);
+        }
+    }
+    for &output in &graph.outputs {
+        lowering.buffer(legal.resolve(output).0);
+    }
+    // Whatever is read outside the step that makes it is stored.
+    for (i, node) in graph.nodes.iter().enumerate() {
+        if legal.is_view(i as Place) {
+            continue;
+        }
+        let step = schedule.made_by[i];
+        for &arg in &node.args {
+            let base = legal.resolve(arg).0;
+            let single = step != NONE && matches!(schedule.steps[step as usize], Step::Single(_));
+            if single || schedule.made_by[base as usize] != step {
+                lowering.buffer(base);
+            }
+        }
+    }
+    let kernels = schedule
+        .steps
+        .iter()
+        .map(|step| match step {
+            Step::Group(group) => lowering.group(group, threads),
+            Step::Single(place) => lowering.single(*place),
+        })
+        .collect();
+    Lowered { kernels, buffers: lowering.buffers, buffer_of: lowering.buffer_of }
+}
+
+struct Lowering<'a> {
+    legal: &'a Legal,
+    schedule: &'a Schedule,
+    buffers: Vec<Buffer>,
+    buffer_of: Vec<u32>,
+}
+
+/// A value inside a kernel, before it has a place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Register {
+    level: Level,
+    /// Where it already is, if it is not computed here.
+    direct: Option<(u32, isize)>,
+    /// The buffer it is written to.
+    sink: Option<u32>,
+}
+
+/// A kernel in the making.
+struct Body {
+    registers: Vec<Register>,
+    code: Vec<Draft>,
+    loads: Vec<Load>,
+    lates: Vec<(Fold, u32, Level, LateKind, usize, u32)>,
+}
+
+/// An instruction over registers.
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Unary(Unary),
+    Binary(Binary),
+    Ternary(Ternary),
+    /// `a + c·b`
+    Axpy(Literal),
+    Fold(Fold),
+    Expand,
+    Load(u32),
+    /// Absorbed by a later one.
+    Dead,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Draft {
+    what: What,
+    out: u32,
+    args: [u32; 3],
+}
+
+impl Draft {
+    fn args(&self) -> &[u32] {
+        let n = match self.what {
+            What::Load(_) | What::Dead => 0,
+            What::Unary(_) | What::Fold(_) | What::Expand => 1,
+            What::Binary(_) | What::Axpy(_) => 2,
+            What::Ternary(_) => 3,
+        };
+        &self.args[..n]
+    }
+}
+
+impl Body {
+    fn register(&mut self, level: Level) -> u32 {
+        self.registers.push(Register { level, direct: None, sink: None });
+        (self.registers.len() - 1) as u32
+    }
+
+    fn push(&mut self, what: What, level: Level, args: &[u32]) -> u32 {
+        let out = self.register(level);
+        let mut all = [0; 3];
+        all[..args.len()].copy_from_slice(args);
+        self.code.push(Draft { what, out, args: all });
+        out
+    }
+
+    fn uses(&self) -> Vec<u32> {
+        let mut uses = vec![0; self.registers.len()];
+        for &arg in self.code.iter().flat_map(Draft::args).chain(self.lates.iter().map(|l| &l.1)) {
+            uses[arg as usize] += 1;
+        }
+        uses
+    }
+
+    /// Products that are only added to something join the addition.
+    fn fuse_multiply_add(&mut self) {
+        let uses = self.uses();
+        let mut made_at = vec![u32::MAX; self.registers.len()];
+        for i in 0..self.code.len() {
+            made_at[self.code[i].out as usize] = i as u32;
+            let Draft { what: What::Binary(op @ (Binary::Add | Binary::Sub)), args, out } = self.code[i] else {
+                continue;
+            };
+            let product = |place: u32| {
+                let register = self.registers[place as usize];
+                let made = made_at[place as usize];
+                (uses[place as usize] == 1 && register.sink.is_none() && made != u32::MAX)
+                    .then(|| (made as usize, self.code[made as usize]))
+                    .filter(|(_, draft)| {
+                        matches!(draft.what, What::Binary(Binary::Mul) | What::Unary(Unary::Mul(_)))
+                            && register.level == self.registers[out as usize].level
+                    })
+            };
+            let [a, b, _] = args;
+            let (made, fused) = match (product(a), product(b)) {
+                (Some((made, draft)), _) if a != b => {
+                    let [x, y, _] = draft.args;
+                    let fused = match (draft.what, op) {
+                        (What::Unary(Unary::Mul(c)), Binary::Add) => (What::Axpy(c), [b, x, 0]),
+                        (What::Binary(_), Binary::Add) => (What::Ternary(Ternary::MulAdd), [x, y, b]),
+                        (What::Binary(_), _) => (What::Ternary(Ternary::MulSub), [x, y, b]),
+                        // c·x − b has no instruction: try the other side.
+                        _ => match product(b) {
+                            Some((made, draft)) => {
+                                self.absorb(i, made, op, a, draft);
+                                continue;
+                            }
+                            None => continue,
+                        },
+                    };
+                    (made, fused)
+                }
+                (_, Some((made, draft))) if a != b => {
+                    self.absorb(i, made, op, a, draft);
+                    continue;
+                }
+                _ => continue,
+            };
+            self.code[made].what = What::Dead;
+            self.code[i] = Draft { what: fused.0, out, args: fused.1 };
+        }
+    }
+
+    /// `a ± product` as one instruction, the product on the right.
+    fn absorb(&mut self, at: usize, made: usize, op: Binary, a: u32, product: Draft) {
+        let [x, y, _] = product.args;
+        let (what, args) = match (product.what, op) {
+            (What::Unary(Unary::Mul(c)), Binary::Add) => (What::Axpy(c), [a, x, 0]),
+            (What::Unary(Unary::Mul(Literal(c))), _) => (What::Axpy(Literal(-c)), [a, x, 0]),
+            (_, Binary::Add) => (What::Ternary(Ternary::MulAdd), [x, y, a]),
+            _ => (What::Ternary(Ternary::NegMulAdd), [x, y, a]),
+        };
+        let out = self.code[at].out;
+        self.code[made].what = What::Dead;
+        self.code[at] = Draft { what, out, args };
+    }
+
+    /// Gives every computed register a slot, or its sink; slots are reused after the last use, and a result never
+    /// shares the slot of an argument.
+    fn place(&self) -> (Vec<Location>, u32) {
+        let mut last = vec![0_usize; self.registers.len()];
+        for (i, draft) in self.code.iter().enumerate() {
+            for &register in draft.args().iter().chain([&draft.out]) {
+                last[register as usize] = last[register as usize].max(i);
+            }
+            // What is filled once must keep its slot for all blocks.
+            if let What::Load(load) = draft.what
+                && self.loads[load as usize].is_constant()
+            {
+                last[draft.out as usize] = usize::MAX;
+            }
+        }
+        for late in &self.lates {
+            last[late.1 as usize] = usize::MAX;
+        }
+        let mut locations = vec![Location::Unused; self.registers.len()];
+        for (location, register) in locations.iter_mut().zip(&self.registers) {
+            if let Some((buffer, offset)) = register.direct {
+                *location = Location::Buffer { buffer, offset, level: register.level };
+            }
+        }
+        let mut slots = SlotList::default();
+        for (i, draft) in self.code.iter().enumerate() {
+            if matches!(draft.what, What::Dead) {
+                continue;
+            }
+            let out = draft.out as usize;
+            let register = self.registers[out];
+            locations[out] = match register.sink {
+                Some(buffer) => Location::Buffer { buffer, offset: 0, level: register.level },
+                None => Location::Slot(slots.take()),
+            };
+            for (position, &register) in draft.args().iter().chain([&draft.out]).enumerate() {
+                let repeated = draft.args()[..position.min(draft.args().len())].contains(&register);
+                if last[register as usize] == i
+                    && !repeated
+                    && let Location::Slot(slot) = locations[register as usize]
+                {
+                    slots.free.push(slot);
+                }
+            }
+        }
+        (locations, slots.count)
+    }
+}
+
+fn fold_of(op: &Op) -> Fold {
+    match op {
+        Op::Reduce(Reduce::Max, _) => Fold::Max,
+        Op::Reduce(Reduce::Min, _) => Fold::Min,
+        Op::Reduce(Reduce::Prod, _) => Fold::Prod,
+        _ => Fold::Sum,
+    }
+}
+
+impl Lowering<'_> {
+    fn node(&self, place: Place) -> &Node {
+        self.legal.graph.node(place)
+    }
+
+    /// The buffer of a stored value, made if there is none yet.
+    fn buffer(&mut self, place: Place) -> u32 {
+        if self.buffer_of[place as usize] == NONE {
+            self.buffer_of[place as usize] = self.buffers.len() as u32;
+            self.buffers.push(Buffer { place, len: self.node(place).size() });
+        }
+        self.buffer_of[place as usize]
+    }
+
+    /// A place as a strided source.
+    fn source(&mut self, place: Place) -> (u32, View) {
+        let (base, view) = self.legal.resolve(place);
+        let view = view.cloned().unwrap_or_else(|| View::contiguous(&self.node(base).shape));
+        (self.buffer(base), view)
+    }
+
+    fn group<E: Element>(&mut self, group: &Group, threads: usize) -> Kernel<E> {
+        let graph = &self.legal.graph;
+        if group.n == 1 && group.columns.is_none() && group.members.iter().all(|&m| role(graph, m) == Role::Pointwise) {
+            return self.scalars(group);
+        }
+        let step = self.schedule.made_by[group.members[0] as usize];
+        let mut body = Body { registers: Vec::new(), code: Vec::new(), loads: Vec::new(), lates: Vec::new() };
+        let mut made: FxHashMap<Place, u32> = FxHashMap::default();
+        let mut loaded: FxHashMap<(Place, bool), u32> = FxHashMap::default();
+        let mut constant_loads: Vec<Draft> = Vec::new();
+        for &member in &group.members {
+            let node = self.node(member).clone();
+            let Kind::Op(op) = &node.kind else { unreachable!("members of groups are ops") };
+            let level = self.schedule.levels[member as usize];
+            let reads = match role(&self.legal.graph, member) {
+                Role::Row(_) => Level::Full,
+                Role::Late => self.schedule.read_levels[member as usize],
+                _ => level,
+            };
+            let args: Vec<u32> = node
+                .args
+                .iter()
+                .map(|&arg| self.argument(&mut body, &made, &mut loaded, &mut constant_loads, step, arg, reads))
+                .collect();
+            let out = match (op, level) {
+                (Op::Unary(op), _) => body.push(What::Unary(*op), level, &args),
+                (Op::Binary(op), _) => body.push(What::Binary(*op), level, &args),
+                (Op::Select, _) => body.push(What::Ternary(Ternary::Select), level, &args),
+                (Op::Sum(axes) | Op::Reduce(_, axes), Level::Late) => {
+                    let shape = &self.node(node.args[0]).shape;
+                    let kind = match trailing(shape, axes) {
+                        // A sum over everything is one column.
+                        Some(_) if node.size() == 1 => LateKind::Columns,
+                        Some(columns) => LateKind::Rows(columns),
+                        None => LateKind::Columns,
+                    };
+                    let sink = self.buffer(member);
+                    body.lates.push((fold_of(op), args[0], reads, kind, node.size(), sink));
+                    continue;
+                }
+                (Op::Sum(_) | Op::Reduce(..), _) => body.push(What::Fold(fold_of(op)), Level::Row, &args),
+                _ => unreachable!("{op} is not a member of a group"),
+            };
+            if self.buffer_of[member as usize] != NONE {
+                body.registers[out as usize].sink = Some(self.buffer_of[member as usize]);
+            }
+            made.insert(member, out);
+        }
+        // Values that are the same for all blocks are loaded first, once.
+        constant_loads.append(&mut body.code);
+        body.code = constant_loads;
+        body.fuse_multiply_add();
+        finish(&body, group, threads)
+    }
+
+    /// The register that holds an argument on a level, loaded if it is not made here.
+    #[allow(clippy::too_many_arguments, reason = "one step of `group`, on its tables")]
+    fn argument(
+        &mut self,
+        body: &mut Body,
+        made: &FxHashMap<Place, u32>,
+        loaded: &mut FxHashMap<(Place, bool), u32>,
+        constant_loads: &mut Vec<Draft>,
+        step: u32,
+        arg: Place,
+        reads: Level,
+    ) -> u32 {
+        let base = self.legal.resolve(arg).0;
+        let key = (arg, reads == Level::Row);
+        if let Some(&register) = loaded.get(&key) {
+            return register;
+        }
+        if self.schedule.made_by[base as usize] == step
+            && let Some(&register) = made.get(&base)
+        {
+            if self.schedule.levels[base as usize] == reads && reading(self.legal, arg) == Reading::Same {
+                return register;
+            }
+            let expanded = body.push(What::Expand, Level::Full, &[register]);
+            loaded.insert(key, expanded);
+            return expanded;
+        }
+        let (buffer, view) = self.source(arg);
+        let register = if view.is_dense() && size(&view.shape) > 1 {
+            let register = body.register(reads);
+            body.registers[register as usize].direct = Some((buffer, view.offset));
+            register
+        } else {
+            let load = Load { buffer, offset: view.offset, axes: view.axes() };
+            let constant = load.is_constant();
+            body.loads.push(load);
+            let what = What::Load((body.loads.len() - 1) as u32);
+            let out = body.register(reads);
+            let draft = Draft { what, out, args: [0; 3] };
+            if constant {
+                constant_loads.push(draft)
+            } else {
+                body.code.push(draft)
+            }
+            out
+        };
+        loaded.insert(key, register);
+        register
+    }
+
+    /// A group of single numbers: a list for the interpreter.
+    fn scalars<E: Element>(&mut self, group: &Group) -> Kernel<E> {
+        let step = self.schedule.made_by[group.members[0] as usize];
+        let mut body = Body { registers: Vec::new(), code: Vec::new(), loads: Vec::new(), lates: Vec::new() };
+        let mut made: FxHashMap<Place, u32> = FxHashMap::default();
+        made.reserve(group.members.len());
+        for &member in &group.members {
+            let mut args = [0; 3];
+            let count = self.node(member).args.len();
+            for (i, slot) in args.iter_mut().enumerate().take(count) {
+                let arg = self.legal.graph.nodes[member as usize].args[i];
+                let base = self.legal.resolve(arg).0;
+                *slot = match made.get(&base) {
+                    Some(&register) if self.schedule.made_by[base as usize] == step => register,
+                    _ => {
+                        // Loaded values are known by the view they are read through.
+                        let key = arg | 1 << 31;
+                        match made.get(&key) {
+                            Some(&register) => register,
+                            None => {
+                                let (buffer, view) = self.source(arg);
+                                let zero = view.bounds.as_ref().is_some_and(|b| b.iter().any(|&(l, h)| l > 0 || h < 1));
+                                let axes = if zero { view.axes() } else { Default::default() };
+                                body.loads.push(Load { buffer, offset: view.offset, axes });
+                                let register = body.push(What::Load((body.loads.len() - 1) as u32), Level::Full, &[]);
+                                made.insert(key, register);
+                                register
+                            }
+                        }
+                    }
+                };
+            }
+            let what = match self.node(member).op() {
+                Some(Op::Unary(op)) => What::Unary(*op),
+                Some(Op::Binary(op)) => What::Binary(*op),
+                Some(Op::Select) => What::Ternary(Ternary::Select),
+                _ => unreachable!("only pointwise ops are scalars"),
+            };
+            let out = body.push(what, Level::Full, &args[..count]);
+            if self.buffer_of[member as usize] != NONE {
+                body.registers[out as usize].sink = Some(self.buffer_of[member as usize]);
+            }
+            made.insert(member, out);
+        }
+        body.fuse_multiply_add();
+        let mut slots = SlotList::default();
+        let mut last = vec![0_usize; body.registers.len()];
+        for (i, draft) in body.code.iter().enumerate() {
+            for &arg in draft.args() {
+                last[arg as usize] = i;
+            }
+        }
+        let mut slot_of = vec![0_u32; body.registers.len()];
+        let mut code = Vec::with_capacity(body.code.len());
+        for (i, draft) in body.code.iter().enumerate() {
+            if matches!(draft.what, What::Dead) {
+                continue;
+            }
+            let args = draft.args().iter().map(|&a| slot_of[a as usize]);
+            let mut slots_of_args = [0; 3];
+            slots_of_args.iter_mut().zip(args).for_each(|(to, from)| *to = from);
+            for (position, &arg) in draft.args().iter().enumerate() {
+                if last[arg as usize] == i && !draft.args()[..position].contains(&arg) {
+                    slots.free.push(slot_of[arg as usize]);
+                }
+            }
+            let out = slots.take();
+            slot_of[draft.out as usize] = out;
+            let [a, b, c] = slots_of_args;
+            code.push(match draft.what {
+                What::Load(load) => {
+                    let Load { buffer, offset, axes } = &body.loads[load as usize];
+                    if axes.is_empty() {
+                        ScalarInstr::Load { out, buffer: *buffer, offset: *offset as usize }
+                    } else {
+                        ScalarInstr::Unary(Unary::Fill(Literal(0.0)), out, out)
+                    }
+                }
+                What::Unary(op) => super::kernels::scalar_unary(op, out, a),
+                What::Binary(op) => super::kernels::scalar_binary(op, out, a, b),
+                What::Ternary(op) => ScalarInstr::Ternary(op, out, [a, b, c]),
+                What::Axpy(Literal(number)) => ScalarInstr::Axpy(E::from_f64(number), out, [a, b]),
+                What::Fold(_) | What::Expand | What::Dead => unreachable!("no reductions among scalars"),
+            });
+            if let Some(buffer) = body.registers[draft.out as usize].sink {
+                code.push(ScalarInstr::Store { from: out, buffer });
+            }
+            if last[draft.out as usize] <= i {
+                slots.free.push(out);
+            }
+        }
+        Kernel::Scalars(Scalars { code, slots: slots.count as usize })
+    }
+
+    fn single<E: Element>(&mut self, place: Place) -> Kernel<E> {
+        let node = self.node(place).clone();
+        let out = self.buffer(place);
+        let Kind::Op(op) = &node.kind else { unreachable!("steps are ops") };
+        match op {
+            Op::MatMul { ta, tb } => {
+                let (a, va) = self.source(node.args[0]);
+                let (b, vb) = self.source(node.args[1]);
+                let rank = node.shape.len();
+                let (m, n) = (node.shape[rank - 2], node.shape[rank - 1]);
+                let k = va.shape[if *ta { rank - 2 } else { rank - 1 }];
+                let strides = |view: &View, t: bool| {
+                    let (r, c) = (view.strides[rank - 2] as usize, view.strides[rank - 1] as usize);
+                    if t { [c, r] } else { [r, c] }
+                };
+                let lead: Shape = Shape::from_slice(&node.shape[..rank - 2]);
+                let batch = |view: &View| view.strides[..rank - 2].iter().map(|&s| s as usize).collect::<Shape>();
+                Kernel::MatMul(MatMul {
+                    m,
+                    k,
+                    n,
+                    a: Source { buffer: a, offset: va.offset as usize, strides: strides(&va, *ta), batch: batch(&va) },
+                    b: Source { buffer: b, offset: vb.offset as usize, strides: strides(&vb, *tb), batch: batch(&vb) },
+                    lead,
+                    out,
+                })
+            }
+            Op::Concat(axis) => {
+                let outer = size(&node.shape[..*axis]);
+                let inner = size(&node.shape[axis + 1..]);
+                let mut parts = Vec::with_capacity(node.args.len());
+                let mut start = 0;
+                for &arg in &node.args {
+                    let (buffer, view) = self.source(arg);
+                    let len = view.shape[*axis] * inner;
+                    parts.push(Part { load: Load { buffer, offset: view.offset, axes: view.axes() }, start, len });
+                    start += len;
+                }
+                Kernel::Joined(Joined { parts, outer, row: node.shape[*axis] * inner, out })
+            }
+            _ => {
+                let args = node.args.iter().map(|&a| self.source(a).0).collect();
+                let shapes = node.args.iter().map(|&a| self.node(a).shape.clone()).collect();
+                Kernel::Op(OpKernel::new(op.clone(), args, shapes, node.shape.clone(), out))
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct SlotList {
+    free: Vec<u32>,
+    count: u32,
+}
+
+impl SlotList {
+    fn take(&mut self) -> u32 {
+        self.free.pop().unwrap_or_else(|| {
+            self.count += 1;
+            self.count - 1
+        })
+    }
+}
+
+/// Elements of L1 that the values of a block may take together.
+const L1: usize = 24 << 10;
+
+fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
+    let (locations, slots) = body.place();
+    let rows = body.registers.iter().any(|r| r.level == Level::Row);
+    let columns = if rows { group.columns.unwrap_or(1).max(1) } else { 1 };
+    let live = slots as usize + body.registers.iter().filter(|r| r.direct.is_some() || r.sink.is_some()).count();
+    let most = (L1 / size_of::<E>() / live.max(1)).clamp(128, 2048);
+    // Whole rows, and whole cache lines.
+    let block = if columns > 1 { (most / columns).max(1) * columns } else { most & !63 };
+    let block = block.min(group.n.next_multiple_of(columns)).max(1);
+    let code: Vec<Instr> = body
+        .code
+        .iter()
+        .filter(|d| !matches!(d.what, What::Dead))
+        .map(|d| {
+            let row = body.registers[d.out as usize].level == Level::Row;
+            let (out, [a, b, c]) = (d.out, d.args);
+            match d.what {
+                What::Unary(op) => Instr::Unary { op, row, out, a },
+                What::Binary(op) => Instr::Binary { op, row, out, a, b },
+                What::Ternary(op) => Instr::Ternary { op, row, out, args: [a, b, c] },
+                What::Axpy(c) => Instr::Axpy { c, row, out, a, b },
+                What::Fold(fold) => Instr::Fold { fold, out, a },
+                What::Expand => Instr::Expand { out, a },
+                What::Load(load) => Instr::Load { load, row, out },
+                What::Dead => unreachable!("filtered"),
+            }
+        })
+        .collect();
+    let once = code
+        .iter()
+        .take_while(|i| matches!(i, Instr::Load { load, .. } if body.loads[*load as usize].is_constant()))
+        .count();
+    let lates: Vec<Late> = body
+        .lates
+        .iter()
+        .map(|&(fold, from, level, kind, len, out)| Late { fold, from, row: level == Level::Row, kind, len, out })
+        .collect();
+    let work: usize = code.iter().map(|i| if i.is_row() { group.n / columns } else { group.n } * i.weight()).sum();
+    let kept: usize = lates.iter().map(|l| l.len).sum();
+    // Cut by size alone, so that the result does not depend on the number of threads.
+    let chunks = (work >> 16).clamp(1, 16).min(group.n.div_ceil(block)).max(1);
+    let chunks = if kept * chunks > group.n { 1.max(group.n / kept.max(1)).min(chunks) } else { chunks };
+    let per_chunk = group.n.div_ceil(chunks).next_multiple_of(block).max(block);
+    let chunks = group.n.div_ceil(per_chunk).max(1);
+    Kernel::Fused(Fused {
+        n: group.n,
+        columns,
+        block,
+        per_chunk,
+        chunks,
+        code,
+        once,
+        locations,
+        loads: body.loads.clone(),
+        lates,
+        slots: slots as usize,
+        scratch: if chunks > 1 { threads } else { 1 },
+    })
+}

@@ -1,0 +1,115 @@
+//! Where arrays live while an executable runs: the caller's, the constants', and one arena for everything between.
+
+use crate::scalar::Element;
+use std::marker::PhantomData;
+
+/// A pointer and a length that threads may share; see [`Bases`].
+#[derive(Clone, Copy)]
+struct Base<E> {
+    start: *mut E,
+    len: usize,
+}
+
+/// The place of every buffer during one run.
+///
+/// Kernels of one run read and write buffers through it. Which buffer shares memory with which is decided when
+/// compiling: a buffer is only overwritten after its last reader, and a kernel never writes what it reads. Chunks of one
+/// kernel that run at once write to disjoint parts.
+pub(super) struct Bases<E> {
+    bases: Vec<Base<E>>,
+}
+
+// SAFETY: the pointers are to plain numbers that outlive the run, and the kernels keep to the rule above.
+unsafe impl<E: Send> Send for Bases<E> {}
+// SAFETY: as above.
+unsafe impl<E: Sync> Sync for Bases<E> {}
+
+impl<E: Element> Bases<E> {
+    pub(super) fn new(count: usize) -> Self {
+        Self { bases: vec![Base { start: std::ptr::NonNull::dangling().as_ptr(), len: 0 }; count] }
+    }
+
+    pub(super) fn set(&mut self, buffer: usize, data: &mut [E]) {
+        self.bases[buffer] = Base { start: data.as_mut_ptr(), len: data.len() };
+    }
+
+    /// A buffer that no kernel writes: an input or a constant.
+    pub(super) fn set_read_only(&mut self, buffer: usize, data: &[E]) {
+        self.bases[buffer] = Base { start: data.as_ptr().cast_mut(), len: data.len() };
+    }
+
+    pub(super) fn read_all(&self, buffer: u32) -> &[E] {
+        let Base { start, len } = self.bases[buffer as usize];
+        // SAFETY: set for this run from a slice of that length, and not written while a kernel reads it.
+        unsafe { std::slice::from_raw_parts(start, len) }
+    }
+
+    #[allow(clippy::mut_from_ref, reason = "the compiler of programs hands out disjoint buffers; see the type")]
+    pub(super) fn write(&self, buffer: u32, from: usize, n: usize) -> &mut [E] {
+        // SAFETY: inside the buffer, which `pointer` checks, and written by this kernel alone.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer(buffer, from, n), n) }
+    }
+
+    /// The start of `n` elements of a buffer.
+    pub(super) fn pointer(&self, buffer: u32, from: usize, n: usize) -> *mut E {
+        let Base { start, len } = self.bases[buffer as usize];
+        assert!(from <= len && n <= len - from, "a kernel reaches outside its buffer");
+        start.wrapping_add(from)
+    }
+}
+
+/// The address of a register.
+#[derive(Clone, Copy)]
+pub(super) struct Pointer<E>(pub(super) *mut E);
+
+impl<E> Pointer<E> {
+    pub(super) fn none() -> Self {
+        Self(std::ptr::null_mut())
+    }
+}
+
+// SAFETY: written and read by the thread that owns the part of the list it stands in.
+unsafe impl<E: Send> Send for Pointer<E> {}
+
+/// A slice that threads write disjoint parts of.
+pub(super) struct Shared<'a, E> {
+    base: Base<E>,
+    slice: PhantomData<&'a mut [E]>,
+}
+
+// SAFETY: parts that are handed out at once are disjoint: one for each chunk, or one for each thread.
+unsafe impl<E: Send> Sync for Shared<'_, E> {}
+
+impl<'a, E> Shared<'a, E> {
+    pub(super) fn new(slice: &'a mut [E]) -> Self {
+        Self { base: Base { start: slice.as_mut_ptr(), len: slice.len() }, slice: PhantomData }
+    }
+
+    #[allow(clippy::mut_from_ref, reason = "parts are disjoint; see the type")]
+    pub(super) fn part(&self, from: usize, n: usize) -> &mut [E] {
+        assert!(from <= self.base.len && n <= self.base.len - from, "a chunk reaches outside its slice");
+        // SAFETY: inside the slice, and disjoint from what other threads hold.
+        unsafe { std::slice::from_raw_parts_mut(self.base.start.wrapping_add(from), n) }
+    }
+}
+
+/// One allocation, aligned to cache lines.
+pub(super) struct Arena<E> {
+    data: Vec<E>,
+    first: usize,
+}
+
+/// Bytes of a cache line.
+pub(super) const LINE: usize = 64;
+
+impl<E: Element> Arena<E> {
+    pub(super) fn new(len: usize) -> Self {
+        let data = vec![E::default(); if len == 0 { 0 } else { len + LINE / size_of::<E>() }];
+        let first = data.as_ptr().align_offset(LINE).min(data.len() - len.min(data.len()));
+        Self { data, first }
+    }
+
+    pub(super) fn part(&mut self, from: usize, len: usize) -> &mut [E] {
+        &mut self.data[self.first + from..self.first + from + len]
+    }
+}

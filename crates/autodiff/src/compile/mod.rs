@@ -1,0 +1,19 @@
+//! `Executable`: a program compiled for one element type; see `docs/compile.md`.
+//!
+//! The way: [`graph`] (the compiler's own form) → [`optimize`] (cheaper, same values) → [`legalise`] (views resolved) →
+//! [`fuse`] (which ops share a kernel) → [`lower`] (kernels) → [`plan`] (memory) → [`execute`].
+
+mod execute;
+mod explain;
+mod fuse;
+mod graph;
+mod kernels;
+mod legalise;
+mod lower;
+mod memory;
+mod optimize;
+mod plan;
+mod view;
+
+pub use execute::{CompileOptions, Executable};
+pub use explain::Profile;

@@ -1,0 +1,54 @@
+//! Rewriting a program into a cheaper one with the same values, to rounding.
+//!
+//! One walk over the nodes: each is put into a new graph through [`Builder::emit`], which looks at the op and at the
+//! ops that made its arguments, and puts something cheaper there instead where a rule fits. What a rule makes goes
+//! through `emit` again, so rules meet each other's results. Equal nodes are shared and constants are folded by the
+//! builder. A second walk catches what the first one's rules set free.
+//!
+//! No rule assumes anything about values: `0·x` stays (`x` may be infinite), `x − x` stays. Sums may be reassociated
+//! and factors merged: that is the rounding.
+
+mod assemble;
+mod movement;
+mod pointwise;
+mod products;
+mod sums;
+
+use super::graph::{Builder, Fold, Graph, Place};
+use crate::op::Op;
+
+/// The cheaper graph.
+pub(super) fn optimize(graph: &Graph, fold: Fold) -> Graph {
+    let once = graph.rebuild(fold, |builder, _, node, args| match node.op() {
+        Some(op) => builder.emit(op, args),
+        None => unreachable!("inputs and constants are put there by `rebuild`"),
+    });
+    let assembled = assemble::paddings(&once, fold);
+    let reemit = |graph: &Graph| {
+        graph.rebuild(fold, |builder, _, node, args| match node.op() {
+            Some(op) => builder.emit(op, args),
+            None => unreachable!("inputs and constants are put there by `rebuild`"),
+        })
+    };
+    reemit(assembled.as_ref().unwrap_or(&once))
+}
+
+impl Builder {
+    /// Puts an op, or something cheaper with the same value.
+    pub(super) fn emit(&mut self, op: &Op, args: &[Place]) -> Place {
+        let cheaper = match (op, args) {
+            (Op::Unary(op), &[x]) => self.unary(*op, x),
+            (Op::Binary(op), &[a, b]) => self.binary(*op, a, b),
+            (Op::Select, &[mask, a, b]) => self.select(mask, a, b),
+            (Op::Sum(axes), &[x]) => self.sum(axes, x),
+            (Op::Reduce(reduce, axes), &[x]) => self.reduce(*reduce, axes, x),
+            (Op::MatMul { ta, tb }, &[a, b]) => self.matmul(*ta, *tb, a, b),
+            (Op::Reshape(_) | Op::Permute(_) | Op::Broadcast(_) | Op::Slice(_) | Op::Pad(_) | Op::Flip(_), &[x]) => {
+                self.movement(op, x)
+            }
+            (Op::Concat(_) | Op::Stack(_), _) => self.joined(op, args),
+            _ => None,
+        };
+        cheaper.unwrap_or_else(|| self.raw(op.clone(), args))
+    }
+}

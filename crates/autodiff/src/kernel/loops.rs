@@ -1,0 +1,336 @@
+//! The loops themselves, generic over the element and the machine.
+
+use super::machine::Machine;
+use super::math::Math;
+use crate::op::{Binary, Literal, Unary};
+use crate::scalar::Element;
+
+/// What a reduction does to two elements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Fold {
+    Sum,
+    Max,
+    Min,
+    Prod,
+}
+
+/// Three arguments in one pass.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Ternary {
+    /// `a` where the mask is not zero, else `b`: `(mask, a, b)`.
+    Select,
+    /// `a·b + c`
+    MulAdd,
+    /// `a·b − c`
+    MulSub,
+    /// `c − a·b`
+    NegMulAdd,
+}
+
+#[inline(always)]
+fn map<E: Copy>(x: &[E], y: &mut [E], f: impl Fn(E) -> E) {
+    for (y, &x) in y.iter_mut().zip(x) {
+        *y = f(x);
+    }
+}
+
+/// [`map`], with the elements that the fast function is not made for done one by one.
+#[inline(always)]
+fn patched<E: Copy>(x: &[E], y: &mut [E], f: impl Fn(E) -> E, special: impl Fn(E) -> bool, slow: impl Fn(E) -> E) {
+    map(x, y, f);
+    if x.iter().fold(false, |any, &x| any | special(x)) {
+        for (y, &x) in y.iter_mut().zip(x) {
+            if special(x) {
+                *y = slow(x);
+            }
+        }
+    }
+}
+
+/// `y = op(x)`.
+#[inline(always)]
+pub(super) fn unary<E: Math, M: Machine>(op: Unary, x: &[E], y: &mut [E]) {
+    let (zero, one) = (E::from_f64(0.0), E::from_f64(1.0));
+    let number = |Literal(c): Literal| E::from_f64(c);
+    let slow = |x: E| E::unary(|| op, &x);
+    match op {
+        Unary::StopGradient => y.copy_from_slice(x),
+        Unary::Fill(c) => y.fill(number(c)),
+        Unary::Neg => map(x, y, |x| -x),
+        Unary::Recip => map(x, y, |x| one / x),
+        Unary::Abs => map(x, y, E::magnitude),
+        Unary::Sign => map(x, y, |x| {
+            if x > zero {
+                one
+            } else if x < zero {
+                -one
+            } else {
+                x
+            }
+        }),
+        Unary::Sqrt => map(x, y, E::root),
+        Unary::Square => map(x, y, |x| x * x),
+        Unary::Powi(n) => powi::<E>(n, x, y),
+        Unary::Exp => map(x, y, E::exp_fast::<M>),
+        Unary::ExpM1 => map(x, y, E::exp_m1_fast::<M>),
+        Unary::Ln => map(x, y, E::ln_fast::<M>),
+        Unary::Ln1p => map(x, y, E::ln_1p_fast::<M>),
+        Unary::Sin => patched(x, y, E::sin_fast::<M>, E::is_large_angle, slow),
+        Unary::Cos => patched(x, y, E::cos_fast::<M>, E::is_large_angle, slow),
+        Unary::Tan => patched(x, y, E::tan_fast::<M>, E::is_large_angle, slow),
+        Unary::Tanh => map(x, y, E::tanh_fast::<M>),
+        Unary::Sigmoid => map(x, y, E::sigmoid_fast::<M>),
+        Unary::Softplus => map(x, y, E::softplus_fast::<M>),
+        Unary::Erf => map(x, y, E::erf_fast::<M>),
+        Unary::Relu => map(x, y, |x| if x <= zero { zero } else { x }),
+        Unary::Add(c) => {
+            let c = number(c);
+            map(x, y, |x| x + c);
+        }
+        Unary::Mul(c) => {
+            let c = number(c);
+            map(x, y, |x| x * c);
+        }
+        Unary::SubFrom(c) => {
+            let c = number(c);
+            map(x, y, |x| c - x);
+        }
+        Unary::DivBy(c) => {
+            let c = number(c);
+            map(x, y, |x| x / c);
+        }
+        Unary::DivInto(c) => {
+            let c = number(c);
+            map(x, y, |x| c / x);
+        }
+        Unary::Max(c) => {
+            let c = number(c);
+            map(x, y, |x| larger(x, c));
+        }
+        Unary::Min(c) => {
+            let c = number(c);
+            map(x, y, |x| smaller(x, c));
+        }
+        Unary::Powf(c) => {
+            let c = number(c);
+            patched(x, y, |x| E::pow_fast::<M>(x, c), |x| E::is_special_power(x, c), slow);
+        }
+        Unary::Test(compare, c) => {
+            let c = number(c);
+            test(compare, x, y, c);
+        }
+        Unary::Asin
+        | Unary::Acos
+        | Unary::Atan
+        | Unary::Sinh
+        | Unary::Cosh
+        | Unary::Floor
+        | Unary::Ceil
+        | Unary::Round => map(x, y, slow),
+    }
+}
+
+#[inline(always)]
+fn test<E: Math>(compare: crate::op::Compare, x: &[E], y: &mut [E], c: E) {
+    use crate::op::Compare::{Eq, Ge, Gt, Le, Lt, Ne};
+    let (zero, one) = (E::from_f64(0.0), E::from_f64(1.0));
+    let bit = |holds: bool| if holds { one } else { zero };
+    match compare {
+        Lt => map(x, y, |x| bit(x < c)),
+        Le => map(x, y, |x| bit(x <= c)),
+        Gt => map(x, y, |x| bit(x > c)),
+        Ge => map(x, y, |x| bit(x >= c)),
+        Eq => map(x, y, |x| bit(x == c)),
+        Ne => map(x, y, |x| bit(x != c)),
+    }
+}
+
+/// `xⁿ` by repeated squaring, all elements in step.
+#[inline(always)]
+fn powi<E: Math>(n: i32, x: &[E], y: &mut [E]) {
+    let one = E::from_f64(1.0);
+    if n.unsigned_abs() > 64 {
+        return map(x, y, |x| E::unary(|| Unary::Powi(n), &x));
+    }
+    map(x, y, |x| {
+        let (mut power, mut square, mut left) = (one, x, n.unsigned_abs());
+        while left > 0 {
+            if left & 1 == 1 {
+                power = power * square;
+            }
+            square = square * square;
+            left >>= 1;
+        }
+        if n < 0 { one / power } else { power }
+    });
+}
+
+#[inline(always)]
+fn larger<E: Math>(a: E, b: E) -> E {
+    if a > b || a.is_nan() { a } else { b }
+}
+
+#[inline(always)]
+fn smaller<E: Math>(a: E, b: E) -> E {
+    if a < b || a.is_nan() { a } else { b }
+}
+
+#[inline(always)]
+fn zip<E: Copy>(a: &[E], b: &[E], y: &mut [E], f: impl Fn(E, E) -> E) {
+    for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+        *y = f(a, b);
+    }
+}
+
+/// `y = op(a, b)`.
+#[inline(always)]
+pub(super) fn binary<E: Math, M: Machine>(op: Binary, a: &[E], b: &[E], y: &mut [E]) {
+    use crate::op::Compare::{Eq, Ge, Gt, Le, Lt, Ne};
+    let (zero, one) = (E::from_f64(0.0), E::from_f64(1.0));
+    let bit = |holds: bool| if holds { one } else { zero };
+    match op {
+        Binary::Add => zip(a, b, y, |a, b| a + b),
+        Binary::Sub => zip(a, b, y, |a, b| a - b),
+        Binary::Mul => zip(a, b, y, |a, b| a * b),
+        Binary::Div => zip(a, b, y, |a, b| a / b),
+        Binary::Max => zip(a, b, y, larger),
+        Binary::Min => zip(a, b, y, smaller),
+        Binary::Compare(compare) => match compare {
+            Lt => zip(a, b, y, |a, b| bit(a < b)),
+            Le => zip(a, b, y, |a, b| bit(a <= b)),
+            Gt => zip(a, b, y, |a, b| bit(a > b)),
+            Ge => zip(a, b, y, |a, b| bit(a >= b)),
+            Eq => zip(a, b, y, |a, b| bit(a == b)),
+            Ne => zip(a, b, y, |a, b| bit(a != b)),
+        },
+        Binary::Pow => {
+            zip(a, b, y, E::pow_fast::<M>);
+            if a.iter().zip(b).fold(false, |any, (&a, &b)| any | E::is_special_power(a, b)) {
+                for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+                    if E::is_special_power(a, b) {
+                        *y = E::binary(|| op, &a, &b);
+                    }
+                }
+            }
+        }
+        Binary::Atan2 | Binary::Hypot => zip(a, b, y, |a, b| E::binary(|| op, &a, &b)),
+    }
+}
+
+/// `y = op(a, b, c)`.
+#[inline(always)]
+pub(super) fn ternary<E: Math, M: Machine>(op: Ternary, a: &[E], b: &[E], c: &[E], y: &mut [E]) {
+    let zero = E::from_f64(0.0);
+    let rows = y.iter_mut().zip(a).zip(b).zip(c);
+    match op {
+        Ternary::Select => rows.for_each(|(((y, &m), &a), &b)| *y = if m == zero { b } else { a }),
+        Ternary::MulAdd => rows.for_each(|(((y, &a), &b), &c)| *y = E::mul_add_fast::<M>(a, b, c)),
+        Ternary::MulSub => rows.for_each(|(((y, &a), &b), &c)| *y = E::mul_add_fast::<M>(a, b, -c)),
+        Ternary::NegMulAdd => rows.for_each(|(((y, &a), &b), &c)| *y = E::mul_add_fast::<M>(-a, b, c)),
+    }
+}
+
+/// `y = a + c·b` with a number `c`.
+#[inline(always)]
+pub(super) fn axpy<E: Math, M: Machine>(c: E, a: &[E], b: &[E], y: &mut [E]) {
+    zip(a, b, y, |a, b| E::mul_add_fast::<M>(c, b, a));
+}
+
+#[inline(always)]
+fn combine<E: Math>(fold: Fold, a: E, b: E) -> E {
+    match fold {
+        Fold::Sum => a + b,
+        Fold::Max => larger(a, b),
+        Fold::Min => smaller(a, b),
+        Fold::Prod => a * b,
+    }
+}
+
+/// What a fold starts from.
+pub(crate) fn neutral<E: Element>(fold: Fold) -> E {
+    E::from_f64(match fold {
+        Fold::Sum => 0.0,
+        Fold::Max => f64::NEG_INFINITY,
+        Fold::Min => f64::INFINITY,
+        Fold::Prod => 1.0,
+    })
+}
+
+/// The fold of a run, in interleaved lanes: vectorised, and for sums closer than one running sum.
+#[inline(always)]
+fn fold_run<E: Math>(fold: Fold, run: &[E]) -> E {
+    const LANES: usize = 32;
+    #[inline(always)]
+    fn lanes<E: Math>(run: &[E], start: E, f: impl Fn(E, E) -> E + Copy) -> E {
+        if run.len() < LANES {
+            return run.iter().fold(start, |acc, &x| f(acc, x));
+        }
+        let mut acc = [start; LANES];
+        let chunks = run.chunks_exact(LANES);
+        let rest = chunks.remainder();
+        for chunk in chunks {
+            for (lane, &x) in acc.iter_mut().zip(chunk) {
+                *lane = f(*lane, x);
+            }
+        }
+        for (lane, &x) in acc.iter_mut().zip(rest) {
+            *lane = f(*lane, x);
+        }
+        let mut width = LANES / 2;
+        while width > 0 {
+            for i in 0..width {
+                acc[i] = f(acc[i], acc[i + width]);
+            }
+            width /= 2;
+        }
+        acc[0]
+    }
+    let start = neutral(fold);
+    match fold {
+        Fold::Sum => lanes(run, start, |a, b| a + b),
+        Fold::Max => lanes(run, start, larger),
+        Fold::Min => lanes(run, start, smaller),
+        Fold::Prod => lanes(run, start, |a, b| a * b),
+    }
+}
+
+/// `y[r]` = the fold of row `r` of `x`.
+#[inline(always)]
+pub(super) fn fold_rows<E: Math, M: Machine>(fold: Fold, x: &[E], columns: usize, y: &mut [E]) {
+    for (y, row) in y.iter_mut().zip(x.chunks_exact(columns)) {
+        *y = fold_run(fold, row);
+    }
+}
+
+/// `acc[j]` folded with every `x[i]` where `(start + i) mod len = j`.
+#[inline(always)]
+pub(super) fn fold_columns<E: Math, M: Machine>(fold: Fold, x: &[E], start: usize, acc: &mut [E]) {
+    let len = acc.len();
+    if len == 1 {
+        acc[0] = combine(fold, acc[0], fold_run(fold, x));
+        return;
+    }
+    let mut rest = x;
+    let mut at = start % len;
+    while !rest.is_empty() {
+        let n = rest.len().min(len - at);
+        let (row, after) = rest.split_at(n);
+        let target = &mut acc[at..at + n];
+        match fold {
+            Fold::Sum => target.iter_mut().zip(row).for_each(|(a, &x)| *a += x),
+            Fold::Max => target.iter_mut().zip(row).for_each(|(a, &x)| *a = larger(*a, x)),
+            Fold::Min => target.iter_mut().zip(row).for_each(|(a, &x)| *a = smaller(*a, x)),
+            Fold::Prod => target.iter_mut().zip(row).for_each(|(a, &x)| *a = *a * x),
+        }
+        rest = after;
+        at = 0;
+    }
+}
+
+/// Row `r` of `y` filled with `x[r]`.
+#[inline(always)]
+pub(super) fn expand<E: Math, M: Machine>(x: &[E], columns: usize, y: &mut [E]) {
+    for (row, &x) in y.chunks_exact_mut(columns).zip(x) {
+        row.fill(x);
+    }
+}

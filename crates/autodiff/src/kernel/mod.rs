@@ -1,0 +1,23 @@
+//! Loops over contiguous elements, compiled for several instruction sets and chosen at run time.
+//!
+//! One generic source: a loop is an `#[inline(always)]` function over a [`Machine`], which only says whether a fused
+//! multiply-add is there. [`Table`] holds, for each element type, the loops as compiled for the best instruction set
+//! of this processor; the compiler's vectoriser does the rest.
+
+mod loops;
+mod machine;
+pub(crate) mod math;
+mod narrow;
+mod table;
+
+pub(crate) use loops::neutral;
+pub(crate) use loops::{Fold, Ternary};
+pub(crate) use narrow::Narrow;
+#[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]
+pub use table::Table;
+
+/// An element type with loops.
+pub(crate) trait HasTable: Sized + 'static {
+    /// The loops for this processor.
+    fn table() -> &'static Table<Self>;
+}

@@ -1,0 +1,133 @@
+//! The loops, compiled for each instruction set.
+
+use super::loops::{self, Fold, Ternary};
+use super::machine::{Baseline, Fused, Wide};
+use super::math::Math;
+use super::narrow::{self, Narrow};
+use crate::op::{Binary, Unary};
+use std::sync::OnceLock;
+
+/// The loops for one element type and one instruction set.
+///
+/// Lengths: all slices of a call have the length of the result, except where said.
+pub struct Table<E: 'static> {
+    /// The instruction set's name.
+    pub(crate) name: &'static str,
+    pub(crate) unary: fn(Unary, &[E], &mut [E]),
+    pub(crate) binary: fn(Binary, &[E], &[E], &mut [E]),
+    pub(crate) ternary: fn(Ternary, &[E], &[E], &[E], &mut [E]),
+    /// `y = a + c·b`
+    pub(crate) axpy: fn(E, &[E], &[E], &mut [E]),
+    /// `(fold, x, columns, y)`: `x` has `columns` elements for each of `y`.
+    pub(crate) fold_rows: fn(Fold, &[E], usize, &mut [E]),
+    /// `(fold, x, start, acc)`
+    pub(crate) fold_columns: fn(Fold, &[E], usize, &mut [E]),
+    /// `(x, columns, y)`: `y` has `columns` elements for each of `x`.
+    pub(crate) expand: fn(&[E], usize, &mut [E]),
+    /// `C = A·B`; `C` is the last argument.
+    pub(crate) narrow: fn(&Narrow<'_, E>, &mut [E]),
+    /// `(A, stride, x, y)`: `yᵢ = Aᵢ·x` for the rows of `A`.
+    pub(crate) dot_rows: fn(&[E], usize, &[E], &mut [E]),
+    /// `(A, stride, x, y)`: `y = Σ xₖ·Aₖ` over the rows of `A`.
+    pub(crate) sum_rows: fn(&[E], usize, &[E], &mut [E]),
+}
+
+/// Generates a table: each loop behind a safe function that enters it with the features enabled.
+macro_rules! table {
+    ($name:literal, $machine:ident $(, $feature:literal)?) => {{
+        table!(@fn unary(op: Unary, x: &[E], y: &mut [E]) = loops::unary::<E, $machine> $(, $feature)?);
+        table!(@fn binary(op: Binary, a: &[E], b: &[E], y: &mut [E]) = loops::binary::<E, $machine> $(, $feature)?);
+        table!(@fn ternary(op: Ternary, a: &[E], b: &[E], c: &[E], y: &mut [E]) = loops::ternary::<E, $machine> $(, $feature)?);
+        table!(@fn axpy(c: E, a: &[E], b: &[E], y: &mut [E]) = loops::axpy::<E, $machine> $(, $feature)?);
+        table!(@fn fold_rows(fold: Fold, x: &[E], columns: usize, y: &mut [E]) = loops::fold_rows::<E, $machine> $(, $feature)?);
+        table!(@fn fold_columns(fold: Fold, x: &[E], start: usize, acc: &mut [E]) = loops::fold_columns::<E, $machine> $(, $feature)?);
+        table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = loops::expand::<E, $machine> $(, $feature)?);
+        table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
+        table!(@fn dot_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = narrow::dot_rows::<E, $machine> $(, $feature)?);
+        table!(@fn sum_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = narrow::sum_rows::<E, $machine> $(, $feature)?);
+        Table {
+            name: $name,
+            unary: unary::<E>,
+            binary: binary::<E>,
+            ternary: ternary::<E>,
+            axpy: axpy::<E>,
+            fold_rows: fold_rows::<E>,
+            fold_columns: fold_columns::<E>,
+            expand: expand::<E>,
+            narrow: narrow::<E>,
+            dot_rows: dot_rows::<E>,
+            sum_rows: sum_rows::<E>,
+        }
+    }};
+    (@fn $f:ident($($arg:ident: $type:ty),*) = $loop:path, $feature:literal) => {
+        fn $f<E: Math>($($arg: $type),*) {
+            #[target_feature(enable = $feature)]
+            fn enabled<E: Math>($($arg: $type),*) {
+                $loop($($arg),*);
+            }
+            // SAFETY: the table is only handed out after the processor was found to have the features.
+            unsafe { enabled($($arg),*) }
+        }
+    };
+    (@fn $f:ident($($arg:ident: $type:ty),*) = $loop:path) => {
+        fn $f<E: Math>($($arg: $type),*) {
+            $loop($($arg),*);
+        }
+    };
+}
+
+/// The table for this processor.
+pub(super) fn best<E: Math>() -> Table<E> {
+    #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+    match level() {
+        2 => return table!("AVX-512", Wide, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"),
+        1 => return table!("AVX2+FMA", Fused, "avx2,fma"),
+        _ => {}
+    }
+    #[cfg(target_arch = "aarch64")]
+    return table!("NEON", Fused);
+    #[cfg(not(target_arch = "aarch64"))]
+    table!("baseline", Baseline)
+}
+
+/// 2 for AVX-512, 1 for AVX2 with fused multiply-add, 0 for what the target guarantees.
+#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+fn level() -> u8 {
+    let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+    let avx512 = avx2
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl");
+    u8::from(avx2) + u8::from(avx512)
+}
+
+/// Every table that this processor can run, for tests.
+#[cfg(test)]
+pub(super) fn all<E: Math>() -> Vec<Table<E>> {
+    let mut tables = vec![table!("baseline", Baseline)];
+    #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+    {
+        if level() >= 1 {
+            tables.push(table!("AVX2+FMA", Fused, "avx2,fma"));
+        }
+        if level() >= 2 {
+            tables.push(table!("AVX-512", Wide, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"));
+        }
+    }
+    tables
+}
+
+macro_rules! cached {
+    ($($type:ident, $cell:ident);*) => {
+        $(static $cell: OnceLock<Table<$type>> = OnceLock::new();
+        impl super::HasTable for $type {
+            #[inline]
+            fn table() -> &'static Table<Self> {
+                $cell.get_or_init(best::<$type>)
+            }
+        })*
+    };
+}
+
+cached!(f32, F32; f64, F64);
