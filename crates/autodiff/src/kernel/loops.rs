@@ -77,11 +77,11 @@ pub(super) fn unary<E: Math, M: Machine>(op: Unary, x: &[E], y: &mut [E]) {
         Unary::Ln1p => map(x, y, E::ln_1p_fast::<M>),
         Unary::Sin => patched(x, y, E::sin_fast::<M>, E::is_large_angle, slow),
         Unary::Cos => patched(x, y, E::cos_fast::<M>, E::is_large_angle, slow),
-        Unary::Tan => patched(x, y, E::tan_fast::<M>, E::is_large_angle, slow),
+        Unary::Tan => map(x, y, slow),
         Unary::Tanh => map(x, y, E::tanh_fast::<M>),
         Unary::Sigmoid => map(x, y, E::sigmoid_fast::<M>),
         Unary::Softplus => map(x, y, E::softplus_fast::<M>),
-        Unary::Erf => map(x, y, E::erf_fast::<M>),
+        Unary::Erf => map(x, y, slow),
         Unary::Relu => map(x, y, |x| if x <= zero { zero } else { x }),
         Unary::Add(c) => {
             let c = number(c);

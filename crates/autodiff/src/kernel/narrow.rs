@@ -43,10 +43,10 @@ fn tile<E: Math, M: Machine, const R: usize, const W: usize>(
     let mut row = [zero; W];
     for k in 0..p.k {
         let b = &p.b[k * p.b_stride + j..];
-        if width == W {
-            row.copy_from_slice(&b[..W]);
-        } else {
-            row[..width].copy_from_slice(&b[..width]);
+        // Beyond the row's end stands the next row: columns of the tile that are not in C may hold anything.
+        match b.first_chunk::<W>() {
+            Some(whole) => row = *whole,
+            None => row[..width].copy_from_slice(&b[..width]),
         }
         for (r, acc) in acc.iter_mut().enumerate() {
             let a = p.a[(i + r) * rs + k * cs];

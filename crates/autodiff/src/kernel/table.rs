@@ -1,7 +1,7 @@
 //! The loops, compiled for each instruction set.
 
 use super::loops::{self, Fold, Ternary};
-use super::machine::{Baseline, Fused, Wide};
+use super::machine::{Baseline, Fused};
 use super::math::Math;
 use super::narrow::{self, Narrow};
 use crate::op::{Binary, Unary};
@@ -80,7 +80,7 @@ macro_rules! table {
 pub(super) fn best<E: Math>() -> Table<E> {
     #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
     match level() {
-        2 => return table!("AVX-512", Wide, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"),
+        2 => return table!("AVX-512", Fused, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"),
         1 => return table!("AVX2+FMA", Fused, "avx2,fma"),
         _ => {}
     }
@@ -100,22 +100,6 @@ fn level() -> u8 {
         && is_x86_feature_detected!("avx512bw")
         && is_x86_feature_detected!("avx512vl");
     u8::from(avx2) + u8::from(avx512)
-}
-
-/// Every table that this processor can run, for tests.
-#[cfg(test)]
-pub(super) fn all<E: Math>() -> Vec<Table<E>> {
-    let mut tables = vec![table!("baseline", Baseline)];
-    #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
-    {
-        if level() >= 1 {
-            tables.push(table!("AVX2+FMA", Fused, "avx2,fma"));
-        }
-        if level() >= 2 {
-            tables.push(table!("AVX-512", Wide, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"));
-        }
-    }
-    tables
 }
 
 macro_rules! cached {
