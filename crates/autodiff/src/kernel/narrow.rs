@@ -49,7 +49,8 @@ fn tile<E: Math, M: Machine, const R: usize, const W: usize>(
             None => row[..width].copy_from_slice(&b[..width]),
         }
         for (r, acc) in acc.iter_mut().enumerate() {
-            let a = p.a[(i + r) * rs + k * cs];
+            // SAFETY: `multiply` checked the last element of A that any tile reads.
+            let a = unsafe { *p.a.get_unchecked((i + r) * rs + k * cs) };
             for (c, &b) in acc.iter_mut().zip(&row) {
                 *c = E::mul_add_fast::<M>(a, b, *c);
             }
@@ -81,6 +82,14 @@ fn columns<E: Math, M: Machine, const W: usize>(p: &Narrow<'_, E>, j: usize, wid
 /// The product; `out` is `C`.
 #[inline(always)]
 pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
+    if p.m == 0 || p.k == 0 {
+        if !p.add {
+            out.fill(E::from_f64(0.0));
+        }
+        return;
+    }
+    let last = (p.m - 1) * p.a_strides[0] + (p.k - 1) * p.a_strides[1];
+    assert!(last < p.a.len(), "a product reads beyond its left factor");
     let mut j = 0;
     while j < p.n {
         let width = (p.n - j).min(16);

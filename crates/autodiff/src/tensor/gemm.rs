@@ -1,7 +1,7 @@
 //! The one entrance to matrix products: the kernels are a library's.
 
 use crate::scalar::Element;
-use gemmkit::{GemmScalar, MatMut, MatRef, Parallelism};
+use gemmkit::{GemmScalar, Parallelism};
 
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]
 /// One strided matrix product `C = A·B`, `C` row-major.
@@ -25,7 +25,7 @@ pub struct Product<'a, E> {
     pub wake: bool,
 }
 
-/// Multiply-adds above which a product is cut in two, to be shared between threads.
+/// Multiply-adds above which a product is cut, to be shared between threads.
 const SPLIT: usize = 1 << 21;
 
 /// Multiply-adds above which it pays to wake the pool from outside.
@@ -50,24 +50,79 @@ fn join(_: bool, a: impl FnOnce(), b: impl FnOnce()) {
 
 /// `C = A·B`. `out` has `m·n` elements and is overwritten.
 ///
-/// A large product is cut by rows at places that depend on its size alone, so the result has the same bits on any
-/// number of threads. Inside a rayon pool (`ThreadPool::install`) the pieces are shared; from outside, only much work is
-/// worth waking the pool.
+/// A large product is cut at places that depend on its shape alone, so the result has the same bits on any number of
+/// threads. Inside a rayon pool (`ThreadPool::install`) the pieces are shared; from outside, only much work is worth
+/// waking the pool.
 pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [E]) {
     let Product { m, k, n, a, a_strides, b, b_strides, wake } = product;
     if m * n * k == 0 {
         out.fill(E::from_f64(0.0));
         return;
     }
-    if m >= 16 && m * n * k > SPLIT {
-        let top = (m / 2).next_multiple_of(8);
-        let (first, rest) = out.split_at_mut(top * n);
-        let upper = Product { m: top, ..product };
-        let lower = Product { m: m - top, a: &a[top * a_strides[0]..], ..product };
-        join(wake && m * n * k > WAKE, || gemm(upper, first), || gemm(lower, rest));
-        return;
+    assert!((m - 1) * a_strides[0] + (k - 1) * a_strides[1] < a.len(), "a product reads beyond its left factor");
+    assert!((k - 1) * b_strides[0] + (n - 1) * b_strides[1] < b.len(), "a product reads beyond its right factor");
+    assert!(out.len() == m * n, "a product has another size than its result");
+    let work = m * n * k;
+    let pieces = match work {
+        0..=SPLIT => 1,
+        _ if work < SPLIT << 4 => 2,
+        _ if work < SPLIT << 7 => 4,
+        _ => 16,
+    };
+    let target = Target(out.as_mut_ptr());
+    // A piece packs all of the factor that is not cut: cut the one whose packing costs more.
+    let by_columns = n >= 32 && (b_strides[1] != 1 || n > 2 * m);
+    let (length, unit) = if by_columns { (n, 32) } else { (m, 8) };
+    let step = length.div_ceil(pieces).next_multiple_of(unit);
+    let piece = |index: usize| {
+        let (from, to) = ((index * step).min(length), ((index + 1) * step).min(length));
+        if from == to {
+            return;
+        }
+        let (rows, columns) = if by_columns { (0..m, from..to) } else { (from..to, 0..n) };
+        let (a, b) = (&a[rows.start * a_strides[0]..], &b[columns.start * b_strides[1]..]);
+        let [a_strides, b_strides] = [a_strides, b_strides].map(|[r, c]| (r as isize, c as isize));
+        // SAFETY: the last elements were checked above, and pieces of C do not overlap.
+        unsafe {
+            gemmkit::gemm_unchecked(
+                rows.len(),
+                k,
+                columns.len(),
+                E::from_f64(1.0),
+                a.as_ptr(),
+                a_strides.0,
+                a_strides.1,
+                b.as_ptr(),
+                b_strides.0,
+                b_strides.1,
+                E::from_f64(0.0),
+                target.at(rows.start * n + columns.start),
+                n as isize,
+                1,
+                Parallelism::Serial,
+            );
+        }
+    };
+    shared(wake && work > WAKE, 0..pieces, &piece);
+}
+
+/// Runs the pieces, in halves that may run at once.
+fn shared(wake: bool, pieces: std::ops::Range<usize>, piece: &(impl Fn(usize) + Sync)) {
+    if pieces.len() == 1 {
+        return piece(pieces.start);
     }
-    let a = MatRef::new(a, m, k, a_strides[0] as isize, a_strides[1] as isize);
-    let b = MatRef::new(b, k, n, b_strides[0] as isize, b_strides[1] as isize);
-    gemmkit::gemm(E::from_f64(1.0), a, b, E::from_f64(0.0), MatMut::from_row_major(out, m, n), Parallelism::Serial);
+    let middle = pieces.start + pieces.len() / 2;
+    join(wake, || shared(wake, pieces.start..middle, piece), || shared(wake, middle..pieces.end, piece));
+}
+
+/// The start of the result, for pieces that do not overlap.
+struct Target<E>(*mut E);
+
+// SAFETY: each piece writes only its own rows and columns.
+unsafe impl<E: Send> Sync for Target<E> {}
+
+impl<E> Target<E> {
+    fn at(&self, offset: usize) -> *mut E {
+        self.0.wrapping_add(offset)
+    }
 }
