@@ -147,6 +147,11 @@ impl<V: Value> Value for Batched<V> {
             Op::ScatterAdd { axis, len } if !args[1].mapped => {
                 V::apply(&Op::ScatterAdd { axis: axis + 1, len: *len }, &[&args[0].value, &args[1].value])
             }
+            Op::Call(call) => {
+                let mapped: Vec<bool> = args.iter().map(|x| x.mapped).collect();
+                let batched = call.batch(size, &mapped).unwrap_or_else(|error| panic!("batch: {error}"));
+                V::apply(&Op::Call(batched), &args.iter().map(|x| &x.value).collect::<Vec<_>>())
+            }
             // Indices of their own, or a user's op that knows nothing of batches: example by example.
             Op::Gather(_) | Op::ScatterAdd { .. } | Op::Custom(_) => {
                 let fronts: Vec<V> = args.iter().map(|x| x.front(size)).collect();

@@ -7,6 +7,7 @@ pub mod shape;
 
 mod abstract_value;
 mod batched;
+mod checkpoint;
 mod compile;
 mod derivative;
 mod dual;
@@ -19,6 +20,7 @@ mod operators;
 mod program;
 mod rules;
 mod scalar;
+mod scan;
 mod tape;
 mod tensor;
 mod value;
@@ -26,6 +28,7 @@ mod var;
 
 pub use abstract_value::Abstract;
 pub use batched::Batched;
+pub use checkpoint::checkpoint;
 pub use compile::{CompileOptions, Executable, Profile};
 pub use derivative::{
     Failure, Nested, derivative, grad, grad_or_zeros, hessian, hvp, jacobian, jvp, nth_derivative, try_derivative,
@@ -35,9 +38,10 @@ pub use derivative::{
 pub use dual::Dual;
 pub use dual_n::DualN;
 pub use error::{Error, Result};
-pub use op::{Compare, Custom, Op};
+pub use op::{Call, Compare, Custom, Op};
 pub use program::{Counts, Disconnected, Kind, Node, Program, SourceLine};
 pub use scalar::Element;
+pub use scan::{CompiledScan, Scan, ScanGradient, ScanRun, Storage};
 pub use shape::{Axes, Shape};
 pub use tape::Tape;
 pub use tensor::{Constant, Tensor};

@@ -2,7 +2,7 @@
 
 use autodiff::check::Check;
 use autodiff::op::{Binary, Literal, Op, Padding, Range, Reduce, Unary};
-use autodiff::{Abstract, Compare, Custom, Dual, DualN, Program, Tape, Tensor, Value, Var, derivative};
+use autodiff::{Abstract, Call, Compare, Custom, Dual, DualN, Program, Tape, Tensor, Value, Var, derivative};
 use std::collections::HashSet;
 
 type Closure = Box<dyn for<'t> Fn(&[Var<'t, Abstract>]) -> Var<'t, Abstract>>;
@@ -128,6 +128,8 @@ fn rows() -> Vec<Row> {
     rows.push(row(Op::Solve { transpose: false }, &[&square, &right], &[0, 1]));
     rows.push(row(Op::Solve { transpose: true }, &[&square, &right], &[0, 1]));
     rows.push(row(Op::CholeskySolve, &[&square, &right], &[0, 1]));
+    let inside = Program::record(&[&[2, 3], &[2, 3]], |x| (x[0] * x[1]).sin() * x[1].exp()).unwrap();
+    rows.push(row(Op::Call(Call::outputs(inside).swap_remove(0)), &[&x, &y], &[0, 1]));
     rows.push(row(Op::Custom(cubed()), &[&x, &y], &[0, 1]));
     rows.push(row(Op::Custom(cubed_by_vjp()), &[&x, &y], &[0, 1]));
     rows
@@ -156,10 +158,11 @@ fn kind(op: &Op) -> usize {
         Op::Solve { .. } => 17,
         Op::CholeskySolve => 18,
         Op::Custom(_) => 19,
+        Op::Call(_) => 20,
     }
 }
 
-const KINDS: usize = 20;
+const KINDS: usize = 21;
 
 /// The same for the pointwise ops: a number for each.
 fn unary_kind(op: Unary) -> usize {

@@ -46,6 +46,8 @@ pub(super) struct Compiled<E> {
     constants: Vec<Tensor<E>>,
     inputs: Vec<Shape>,
     pub(super) outputs: Vec<Shape>,
+    /// The buffers of the inputs and of the outputs.
+    ends: [Vec<u32>; 2],
     /// Whether a run is worth more than one thread.
     parallel: bool,
     #[cfg(feature = "parallel")]
@@ -109,6 +111,9 @@ impl Program {
         for (i, &output) in legal.graph.outputs.iter().enumerate() {
             homes[lowered.buffer_of[legal.resolve(output).0 as usize] as usize] = Some(Home::Output(i));
         }
+        let buffer = |place: Place| lowered.buffer_of[legal.resolve(place).0 as usize];
+        let ends =
+            [&legal.graph.inputs, &legal.graph.outputs].map(|places| places.iter().map(|&p| buffer(p)).collect());
         let arena = plan(&lowered.buffers, &mut homes, &lowered.kernels);
         let (mut slots, mut late, mut registers) = (0, 0, 0);
         for kernel in &lowered.kernels {
@@ -128,6 +133,7 @@ impl Program {
             constants,
             inputs: self.input_shapes(),
             outputs: self.output_shapes(),
+            ends,
             parallel: threads > 1 && work > 1 << 18,
             #[cfg(feature = "parallel")]
             pool: (options.threads > 1).then(|| pool(options.threads)).flatten(),
@@ -177,7 +183,7 @@ fn own_outputs(legal: &mut Legal) {
         if !whole || !computed || !taken.insert(base) {
             let shape = legal.graph.node(output).shape.clone();
             let kind = Kind::Op(Op::Unary(Unary::StopGradient));
-            legal.graph.nodes.push(Node { kind, args: [output].into_iter().collect(), shape });
+            legal.graph.nodes.push(Node { kind, args: [output].into_iter().collect(), shape, checkpoint: 0 });
             legal.graph.outputs[i] = (legal.graph.nodes.len() - 1) as Place;
         }
     }
@@ -284,13 +290,29 @@ impl<E: Element> Executable<E> {
 
     /// Points the kernels to arrays whose shapes were checked.
     pub(super) fn bind(&mut self, inputs: &[Tensor<E>], outputs: &mut [Tensor<E>]) {
-        for (i, home) in self.compiled.homes.iter().enumerate() {
-            match *home {
-                Home::Input(position) => self.bases.set_read_only(i, inputs[position].data()),
-                Home::Output(position) => self.bases.set(i, outputs[position].data_mut()),
-                Home::Constant(_) | Home::Arena(_) => {}
-            }
+        for (i, input) in inputs.iter().enumerate() {
+            self.set_input(i, input.data());
         }
+        for (i, output) in outputs.iter_mut().enumerate() {
+            self.set_output(i, output.data_mut());
+        }
+    }
+
+    /// Points the kernels to an input of the right length, which must be there until the run is over.
+    pub(crate) fn set_input(&mut self, position: usize, data: &[E]) {
+        debug_assert_eq!(data.len(), size(&self.compiled.inputs[position]));
+        self.bases.set_read_only(self.compiled.ends[0][position] as usize, data);
+    }
+
+    /// Points the kernels to an output of the right length, which must be there until the run is over.
+    pub(crate) fn set_output(&mut self, position: usize, data: &mut [E]) {
+        debug_assert_eq!(data.len(), size(&self.compiled.outputs[position]));
+        self.bases.set(self.compiled.ends[1][position] as usize, data);
+    }
+
+    /// Runs on what the kernels were pointed to.
+    pub(crate) fn run_bound(&mut self) {
+        self.execute(&mut |_| ());
     }
 
     /// [`run_into`](Executable::run_into) on plain slices, row-major.
@@ -298,7 +320,7 @@ impl<E: Element> Executable<E> {
     /// # Errors
     /// [`Error::Count`] or [`Error::Length`] if the slices are not as many or as long as the shapes say.
     pub fn run_slices(&mut self, inputs: &[&[E]], outputs: &mut [&mut [E]]) -> Result<()> {
-        let compiled = Arc::clone(&self.compiled);
+        let compiled = &self.compiled;
         let fits = |what, shapes: &[Shape], lens: &mut dyn ExactSizeIterator<Item = usize>| {
             if shapes.len() != lens.len() {
                 return Err(Error::Count { what, expected: shapes.len(), given: lens.len() });
@@ -312,12 +334,11 @@ impl<E: Element> Executable<E> {
         };
         fits("program inputs", &compiled.inputs, &mut inputs.iter().map(|x| x.len()))?;
         fits("program outputs", &compiled.outputs, &mut outputs.iter().map(|x| x.len()))?;
-        for (i, home) in compiled.homes.iter().enumerate() {
-            match *home {
-                Home::Input(position) => self.bases.set_read_only(i, inputs[position]),
-                Home::Output(position) => self.bases.set(i, outputs[position]),
-                Home::Constant(_) | Home::Arena(_) => {}
-            }
+        for (i, input) in inputs.iter().enumerate() {
+            self.set_input(i, input);
+        }
+        for (i, output) in outputs.iter_mut().enumerate() {
+            self.set_output(i, output);
         }
         self.execute(&mut |_| ());
         Ok(())

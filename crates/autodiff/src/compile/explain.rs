@@ -132,7 +132,7 @@ impl<E: Element> Executable<E> {
         };
         let names = |places: &[u32]| places.iter().map(|&p| name(p)).collect::<Vec<_>>().join(", ");
         let mut text = String::new();
-        for (i, Node { kind, args, shape }) in graph.nodes.iter().enumerate() {
+        for (i, Node { kind, args, shape, .. }) in graph.nodes.iter().enumerate() {
             let _ = match kind {
                 Kind::Input(_) => Ok(()),
                 Kind::Constant(_) => writeln!(text, "c{i} {shape:?} = constant"),

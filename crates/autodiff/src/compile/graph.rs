@@ -19,6 +19,9 @@ pub(super) struct Node {
     pub(super) kind: Kind,
     pub(super) args: Args,
     pub(super) shape: Shape,
+    /// The checkpoint it is inside of: equal nodes of different checkpoints are not shared, or nothing would be computed
+    /// again.
+    pub(super) checkpoint: u32,
 }
 
 impl Node {
@@ -45,18 +48,50 @@ pub(super) struct Graph {
 impl Graph {
     pub(super) fn of(program: &Program) -> Self {
         let mut graph = Self::default();
-        for (place, node) in program.nodes().iter().enumerate() {
-            if matches!(node.kind(), Kind::Input(_)) {
-                graph.inputs.push(place as Place);
-            }
-            graph.nodes.push(Node {
-                kind: node.kind().clone(),
-                args: Args::from_slice(node.args()),
-                shape: Shape::from_slice(node.shape()),
-            });
-        }
-        graph.outputs = program.outputs().to_vec();
+        let mut checkpoints = 0;
+        graph.outputs = graph.put(program, None, 0, &mut checkpoints);
         graph
+    }
+
+    /// Puts a program's nodes, on these inputs or on new ones, and says where its outputs are. Checkpoints are put in
+    /// line, their outputs together.
+    fn put(
+        &mut self,
+        program: &Program,
+        inputs: Option<&[Place]>,
+        checkpoint: u32,
+        checkpoints: &mut u32,
+    ) -> Vec<Place> {
+        let mut places: Vec<Place> = Vec::with_capacity(program.nodes().len());
+        // Outputs of checkpoints that are already there, by program and arguments.
+        let mut called: FxHashMap<(*const Program, Args), Vec<Place>> = FxHashMap::default();
+        for node in program.nodes() {
+            let args: Args = node.args().iter().map(|&a| places[a as usize]).collect();
+            let place = match (node.kind(), inputs) {
+                (Kind::Input(position), Some(inputs)) => inputs[*position],
+                (Kind::Op(Op::Call(call)), _) => {
+                    let key = (std::ptr::from_ref(call.program()), args.clone());
+                    if !called.contains_key(&key) {
+                        *checkpoints += 1;
+                        let own = *checkpoints;
+                        let outputs = self.put(call.program(), Some(&args), own, checkpoints);
+                        called.insert(key.clone(), outputs);
+                    }
+                    called[&key][call.output()]
+                }
+                (kind, _) => {
+                    let place = self.nodes.len() as Place;
+                    if matches!(kind, Kind::Input(_)) {
+                        self.inputs.push(place);
+                    }
+                    let shape = Shape::from_slice(node.shape());
+                    self.nodes.push(Node { kind: kind.clone(), args, shape, checkpoint });
+                    place
+                }
+            };
+            places.push(place);
+        }
+        program.outputs().iter().map(|&o| places[o as usize]).collect()
     }
 
     pub(super) fn node(&self, place: Place) -> &Node {
@@ -96,7 +131,10 @@ impl Graph {
             let place = match &node.kind {
                 Kind::Input(_) => builder.push(node.clone()),
                 Kind::Constant(constant) => builder.constant(constant.clone()),
-                Kind::Op(_) => f(&mut builder, i as Place, node, &args),
+                Kind::Op(_) => {
+                    builder.checkpoint = node.checkpoint;
+                    f(&mut builder, i as Place, node, &args)
+                }
             };
             places.push(place);
         }
@@ -153,6 +191,8 @@ pub(super) struct Builder {
     /// The number that a value holds everywhere, where that is known.
     splats: Vec<Option<f64>>,
     fold: Fold,
+    /// The checkpoint that is being put.
+    checkpoint: u32,
 }
 
 impl Builder {
@@ -162,6 +202,7 @@ impl Builder {
             seen: FxHashMap::with_capacity_and_hasher(capacity, Default::default()),
             splats: Vec::with_capacity(capacity),
             fold,
+            checkpoint: 0,
         }
     }
 
@@ -206,7 +247,7 @@ impl Builder {
             return place;
         }
         let shape = constant.shape();
-        let place = self.push(Node { kind: Kind::Constant(constant), args: Args::new(), shape });
+        let place = self.push(Node { kind: Kind::Constant(constant), args: Args::new(), shape, checkpoint: 0 });
         self.seen.insert(hash, place);
         place
     }
@@ -222,10 +263,11 @@ impl Builder {
         let mut hasher = FxHasher::default();
         op.hash(&mut hasher);
         args.hash(&mut hasher);
+        self.checkpoint.hash(&mut hasher);
         let hash = hasher.finish();
         if let Some(&place) = self.seen.get(&hash) {
             let node = self.node(place);
-            if node.args[..] == *args && node.op() == Some(&op) {
+            if node.args[..] == *args && node.op() == Some(&op) && node.checkpoint == self.checkpoint {
                 return place;
             }
         }
@@ -238,7 +280,10 @@ impl Builder {
         };
         let place = match self.folded(&op, args, &shape) {
             Some(constant) => self.constant(constant),
-            None => self.push(Node { kind: Kind::Op(op), args: Args::from_slice(args), shape }),
+            None => {
+                let checkpoint = self.checkpoint;
+                self.push(Node { kind: Kind::Op(op), args: Args::from_slice(args), shape, checkpoint })
+            }
         };
         self.seen.insert(hash, place);
         place

@@ -10,6 +10,7 @@ impl Op {
         match self {
             Self::Concat(_) | Self::Stack(_) => None,
             Self::Custom(op) => Some(op.arity()),
+            Self::Call(call) => Some(call.arity()),
             Self::Select => Some(3),
             Self::Binary(_)
             | Self::Gather(_)
@@ -160,6 +161,7 @@ impl Op {
                 Shape::from_slice(y)
             }
             Self::Custom(op) => op.infer_shape(args),
+            Self::Call(call) => call.infer_shape(args)?,
         })
     }
 
@@ -181,6 +183,7 @@ impl Op {
                 systems * factor + 2 * n * count(size(out))
             }
             Self::Custom(_) => count(size(out)),
+            Self::Call(call) => call.flops(),
             _ => 0,
         }
     }

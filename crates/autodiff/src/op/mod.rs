@@ -4,11 +4,13 @@
 //! elements and are linear; [`Op::MatMul`] is bilinear; reductions and solves have rules of their own.
 //! Broadcasting is an op ([`Op::Broadcast`]) that the sugar on [`Value`](crate::Value) inserts, so no rule knows of it.
 
+mod call;
 mod custom;
 mod infer;
 mod literal;
 mod pointwise;
 
+pub use call::Call;
 pub use custom::Custom;
 pub use literal::Literal;
 pub use pointwise::{Binary, Compare, Unary};
@@ -143,6 +145,8 @@ pub enum Op {
     },
     /// `(A, B)`: the `X` with `S·X = B` where `S = (A + Aᵀ)/2` is positive definite; by Cholesky.
     CholeskySolve,
+    /// One output of a recorded program, which the reverse pass runs again: a checkpoint.
+    Call(Call),
     /// A user's op, with its own value and derivative.
     Custom(Custom),
 }
@@ -173,6 +177,7 @@ impl Op {
             Self::MatMul { .. } => "matmul",
             Self::Solve { .. } => "solve",
             Self::CholeskySolve => "cholesky_solve",
+            Self::Call(_) => "checkpoint",
             Self::Custom(op) => op.name(),
         }
     }

@@ -66,7 +66,13 @@ pub(crate) fn transpose<V: Value>(op: &Op, i: usize, args: &[&V], ct: &V) -> Opt
             }
         }
         Op::Select | Op::Gather(_) | Op::ScatterAdd { .. } => return None,
-        Op::Unary(_) | Op::Binary(_) | Op::Reduce(..) | Op::Solve { .. } | Op::CholeskySolve | Op::Custom(_) => {
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Reduce(..)
+        | Op::Solve { .. }
+        | Op::CholeskySolve
+        | Op::Call(_)
+        | Op::Custom(_) => {
             unreachable!("{op} is not linear: its rule stands elsewhere in the table")
         }
     })

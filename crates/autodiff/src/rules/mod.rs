@@ -8,6 +8,7 @@
 //! Everything is written in carrier operations. Tangents and cotangents are optional: an absent one is a structural
 //! zero, costs nothing and stays absent, so that 0·∞ never makes a NaN out of something that was not connected.
 
+pub(crate) mod call;
 pub(crate) mod linear;
 pub(crate) mod pointwise;
 pub(crate) mod reduction;
@@ -103,6 +104,7 @@ pub(crate) fn jvp<V: Value>(op: &Op, args: &[&V], out: &V, tangents: &[Option<&V
                 tangents.iter().zip(args).map(|(t, x)| t.map_or_else(|| x.zeros_like(), Clone::clone)).collect();
             Some(custom.apply_jvp(args, out, &tangents))
         }
+        (Op::Call(call), _) => call::jvp(call, args, tangents),
         _ => linear::jvp(op, args, tangents),
     }
 }
@@ -123,6 +125,7 @@ pub(crate) fn vjp<V: Value>(op: &Op, args: &[&V], out: &V, ct: &V, wanted: &[boo
             let cotangents = custom.apply_vjp(args, out, ct);
             cotangents.into_iter().zip(wanted).map(|(c, &w)| if w { c } else { None }).collect()
         }
+        (Op::Call(call), _) => call::vjp(call, args, ct, wanted),
         _ => each(&|i| linear::transpose(op, i, args, ct)),
     }
 }
