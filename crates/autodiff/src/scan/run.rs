@@ -1,7 +1,7 @@
 //! Running a compiled loop, there and back.
 
-use super::Scan;
 use super::storage::{Storage, next_kept};
+use super::{Scan, ScanInputs, split};
 use crate::compile::{CompileOptions, Executable};
 use crate::error::{Error, Result};
 use crate::program::{Disconnected, Program};
@@ -17,13 +17,15 @@ use crate::value::Value;
 pub struct CompiledScan<E: Element> {
     scan: Scan,
     steps: usize,
-    /// `(state…, parameters…, item…) ↦ next state…`
+    /// `(state…, parameters…, data…, item…) ↦ next state…`
     step: Executable<E>,
-    /// `(state…, parameters…, item…, cotangent of the next state…, sum of the parameters' cotangents…) ↦
+    /// `(state…, parameters…, data…, item…, cotangent of the next state…, sum of the parameters' cotangents…) ↦
     /// (cotangent of the state…, larger sum…)`
     pullback: Executable<E>,
-    /// Elements of each part of the state, of each parameter, of each item.
-    lens: [Vec<usize>; 3],
+    /// Elements of each part of the state, and of each parameter.
+    lens: [Vec<usize>; 2],
+    /// The position of the first item among the inputs of the step, and of the first cotangent among the pullback's.
+    first: [usize; 2],
     /// States that are kept, each of `state` elements: the initial one first.
     kept: Vec<E>,
     /// Two states, from one to the other and back.
@@ -56,6 +58,8 @@ pub struct ScanGradient<E: Element> {
 pub struct ScanRun<'a, E: Element> {
     compiled: &'a mut CompiledScan<E>,
     params: Vec<Tensor<E>>,
+    /// Kept alive: the executables point to it.
+    _data: Vec<Tensor<E>>,
     items: Vec<Tensor<E>>,
     state: Vec<Tensor<E>>,
     /// The steps whose states are kept.
@@ -65,7 +69,7 @@ pub struct ScanRun<'a, E: Element> {
 
 impl<E: Element> CompiledScan<E> {
     pub(super) fn new(scan: &Scan, steps: usize, storage: Storage, options: CompileOptions) -> Result<Self> {
-        let (n, m) = (scan.states, scan.params);
+        let [n, m, k] = scan.counts;
         let wrt: Vec<usize> = (0..n + m).collect();
         for param in n..n + m {
             if matches!(scan.step.vjp(&[param]), Err(Error::Disconnected { .. })) {
@@ -73,15 +77,16 @@ impl<E: Element> CompiledScan<E> {
             }
         }
         let vjp = scan.step.vjp_with(&wrt, Disconnected::Zeros)?;
-        let (states, params, items) = scan.shapes();
-        let shapes = [&states[..], &params, &items, &states, &params].concat();
-        let pullback = Program::record_shapes(&shapes, |x| {
+        let inputs = scan.step.input_shapes();
+        let ScanInputs { state: states, params, .. } = split(&inputs, scan.counts);
+        let pullback = Program::record_shapes(&[&inputs[..], states, params].concat(), |x| {
             let (inputs, sums) = x.split_at(x.len() - m);
             let mut parts = vjp.eval(inputs);
             parts[n..].iter_mut().zip(sums).for_each(|(part, &sum)| *part = *part + sum);
             parts
         })?;
-        let lens = [&states, &params, &items].map(|shapes| shapes.iter().map(|s| size(s)).collect::<Vec<_>>());
+        let lens = [states, params].map(|shapes| shapes.iter().map(|s| size(s)).collect::<Vec<_>>());
+        let first = [n + m + k, inputs.len()];
         let state: usize = lens[0].iter().sum();
         let both = state + lens[1].iter().sum::<usize>();
         let slots = match storage {
@@ -96,6 +101,7 @@ impl<E: Element> CompiledScan<E> {
             step: scan.step.compile(options),
             pullback: pullback.compile(options),
             lens,
+            first,
             kept: vec![zero; slots.max(1) * state],
             walk: [vec![zero; state], vec![zero; state]],
             cotangents: [vec![zero; both], vec![zero; both]],
@@ -124,23 +130,22 @@ impl<E: Element> CompiledScan<E> {
         &self.pullback
     }
 
-    /// Runs all steps. Each of `items` holds one item a row, one row a step.
+    /// Runs all steps. Each of the items holds one a row, one row a step.
     ///
     /// # Errors
-    /// [`Error::Count`] or [`Error::Input`] if state, parameters or items do not fit.
-    pub fn forward(
-        &mut self,
-        state: &[Tensor<E>],
-        params: &[Tensor<E>],
-        items: &[Tensor<E>],
-    ) -> Result<ScanRun<'_, E>> {
-        self.scan.check(self.steps, state, params, items)?;
+    /// [`Error::Count`] or [`Error::Input`] if the inputs do not fit.
+    pub fn forward(&mut self, inputs: ScanInputs<'_, Tensor<E>>) -> Result<ScanRun<'_, E>> {
+        self.scan.check(self.steps, inputs)?;
+        let ScanInputs { state, params, data, items } = inputs;
         let mut start = 0;
         for part in state {
             self.kept[start..start + part.len()].copy_from_slice(part.data());
             start += part.len();
         }
-        self.bind_params(params);
+        for (i, array) in params.iter().chain(data).enumerate() {
+            self.step.set_input(state.len() + i, array.data());
+            self.pullback.set_input(state.len() + i, array.data());
+        }
         let mut kept = vec![0];
         self.keep_until(self.steps, &mut kept, items);
         let last = kept[kept.len() - 1];
@@ -153,8 +158,8 @@ impl<E: Element> CompiledScan<E> {
             Tensor::from_parts(like.shape(), part.to_vec())
         });
         let state = state.collect();
-        let (params, items) = (params.to_vec(), items.to_vec());
-        Ok(ScanRun { compiled: self, params, items, state, kept, evaluations })
+        let (params, _data, items) = (params.to_vec(), data.to_vec(), items.to_vec());
+        Ok(ScanRun { compiled: self, params, _data, items, state, kept, evaluations })
     }
 
     fn state_len(&self) -> usize {
@@ -164,14 +169,6 @@ impl<E: Element> CompiledScan<E> {
     /// States that can be kept.
     fn slots(&self) -> usize {
         self.kept.len().checked_div(self.state_len()).unwrap_or(usize::MAX)
-    }
-
-    fn bind_params(&mut self, params: &[Tensor<E>]) {
-        let n = self.lens[0].len();
-        for (i, param) in params.iter().enumerate() {
-            self.step.set_input(n + i, param.data());
-            self.pullback.set_input(n + i, param.data());
-        }
     }
 
     /// From the last kept state on towards `to`, keeping states on the way.
@@ -185,7 +182,8 @@ impl<E: Element> CompiledScan<E> {
             if next == from + 1 {
                 let (before, after) = self.kept.split_at_mut(slot * len);
                 let (from_state, to_state) = (&before[(slot - 1) * len..], &mut after[..len]);
-                bind(&mut self.step, &self.lens, from_state, to_state, from, items);
+                bind(&mut self.step, &self.lens[0], from_state, to_state);
+                bind_items(&mut self.step, self.first[0], from, items);
                 self.step.run_bound();
             } else {
                 self.walk_on(slot - 1, from, next, items);
@@ -203,7 +201,8 @@ impl<E: Element> CompiledScan<E> {
         for t in from..to {
             let [here, there] = &mut self.walk;
             let source = if t == from { &self.kept[slot * len..(slot + 1) * len] } else { &here[..] };
-            bind(&mut self.step, &self.lens, source, there, t, items);
+            bind(&mut self.step, &self.lens[0], source, there);
+            bind_items(&mut self.step, self.first[0], t, items);
             self.step.run_bound();
             self.walk.swap(0, 1);
         }
@@ -211,16 +210,9 @@ impl<E: Element> CompiledScan<E> {
     }
 }
 
-/// Points a step to its state, its item and its next state.
-fn bind<E: Element>(
-    step: &mut Executable<E>,
-    [states, params, _]: &[Vec<usize>; 3],
-    mut from: &[E],
-    mut to: &mut [E],
-    t: usize,
-    items: &[Tensor<E>],
-) {
-    for (i, &len) in states.iter().enumerate() {
+/// Points a step to its state and its next state.
+fn bind<E: Element>(step: &mut Executable<E>, lens: &[usize], mut from: &[E], mut to: &mut [E]) {
+    for (i, &len) in lens.iter().enumerate() {
         let (part, after) = from.split_at(len);
         step.set_input(i, part);
         from = after;
@@ -228,9 +220,9 @@ fn bind<E: Element>(
         step.set_output(i, part);
         to = after;
     }
-    bind_items(step, states.len() + params.len(), t, items);
 }
 
+/// Points a step to its item.
 fn bind_items<E: Element>(executable: &mut Executable<E>, first: usize, t: usize, items: &[Tensor<E>]) {
     for (i, item) in items.iter().enumerate() {
         let len = size(&item.dims()[1..]);
@@ -292,25 +284,24 @@ impl<E: Element> ScanRun<'_, E> {
     fn pull_back(&mut self, slot: usize, is_kept: bool, step: usize) {
         let c = &mut *self.compiled;
         let len = c.state_len();
-        let [states, params, items] = &c.lens;
-        let (n, m, k) = (states.len(), params.len(), items.len());
+        let ([states, params], [item, cotangent]) = (&c.lens, c.first);
         let mut state = if is_kept { &c.kept[slot * len..(slot + 1) * len] } else { &c.walk[0][..] };
         let [given, made] = &mut c.cotangents;
         let (mut given, mut made) = (&given[..], &mut made[..]);
         for (i, &len) in states.iter().chain(params).enumerate() {
-            if i < n {
+            if i < states.len() {
                 let (part, after) = state.split_at(len);
                 c.pullback.set_input(i, part);
                 state = after;
             }
             let (part, after) = given.split_at(len);
-            c.pullback.set_input(n + m + k + i, part);
+            c.pullback.set_input(cotangent + i, part);
             given = after;
             let (part, after) = std::mem::take(&mut made).split_at_mut(len);
             c.pullback.set_output(i, part);
             made = after;
         }
-        bind_items(&mut c.pullback, n + m, step, &self.items);
+        bind_items(&mut c.pullback, item, step, &self.items);
         c.pullback.run_bound();
         c.cotangents.swap(0, 1);
     }
