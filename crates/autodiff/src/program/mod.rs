@@ -1,10 +1,12 @@
 //! `Program`: a recorded computation, frozen. It can be run over any carrier, transformed, counted and printed.
 
 mod count;
+mod jacobian;
 mod print;
 mod record;
 mod run;
 mod simplify;
+mod split;
 mod transform;
 
 pub use count::Counts;
