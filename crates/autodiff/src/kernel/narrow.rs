@@ -5,6 +5,7 @@
 
 use super::machine::Machine;
 use super::math::Math;
+use std::ops::Range;
 
 /// `C = A·B` or `C += A·B`; `C` and `B` have contiguous rows.
 #[derive(Clone, Copy)]
@@ -25,59 +26,126 @@ pub(crate) struct Narrow<'a, E> {
     pub(crate) add: bool,
 }
 
-/// Rows of a tile.
-const ROWS: usize = 8;
+/// A row of a tile that may be shorter. A copy, so that the tile itself can stay in registers.
+#[inline(always)]
+fn partial<E: Math, const W: usize>(row: &[E]) -> [E; W] {
+    let mut whole = [E::from_f64(0.0); W];
+    whole[..row.len()].copy_from_slice(row);
+    whole
+}
 
-/// A tile of up to `ROWS` rows and `W` columns, from row `i` and column `j` on.
+/// One step along the inner axis: a column of A, from `start` on, times a row of B.
+#[inline(always)]
+fn multiply_add<E: Math, M: Machine, const R: usize, const W: usize>(
+    p: &Narrow<'_, E>,
+    start: usize,
+    row: &[E; W],
+    acc: &mut [[E; W]; R],
+) {
+    for (r, acc) in acc.iter_mut().enumerate() {
+        // SAFETY: `multiply` checked the last element of A that any tile reads.
+        let a = unsafe { *p.a.get_unchecked(start + r * p.a_strides[0]) };
+        for (c, &b) in acc.iter_mut().zip(row) {
+            *c = E::mul_add_fast::<M>(a, b, *c);
+        }
+    }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Asks for a line that will be read soon; any address will do.
+#[inline(always)]
+fn prefetch<E>(at: *const E) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has the instruction, and it never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// A tile of `R` rows and up to `W` columns, from row `i` and column `j` on, for a range of the inner axis.
 #[inline(always)]
 fn tile<E: Math, M: Machine, const R: usize, const W: usize>(
     p: &Narrow<'_, E>,
-    i: usize,
-    j: usize,
-    width: usize,
+    (i, j, width): (usize, usize, usize),
+    inner: Range<usize>,
+    add: bool,
     out: &mut [E],
 ) {
-    let zero = E::from_f64(0.0);
     let [rs, cs] = p.a_strides;
-    let mut acc = [[zero; W]; R];
-    let mut row = [zero; W];
-    for k in 0..p.k {
-        let b = &p.b[k * p.b_stride + j..];
-        // Beyond the row's end stands the next row: columns of the tile that are not in C may hold anything.
-        match b.first_chunk::<W>() {
-            Some(whole) => row = *whole,
-            None => row[..width].copy_from_slice(&b[..width]),
-        }
+    let mut acc = [[E::from_f64(0.0); W]; R];
+    if add {
         for (r, acc) in acc.iter_mut().enumerate() {
-            // SAFETY: `multiply` checked the last element of A that any tile reads.
-            let a = unsafe { *p.a.get_unchecked((i + r) * rs + k * cs) };
-            for (c, &b) in acc.iter_mut().zip(&row) {
-                *c = E::mul_add_fast::<M>(a, b, *c);
-            }
+            let row = &out[(i + r) * p.n + j..];
+            *acc = row.first_chunk::<W>().copied().unwrap_or_else(|| partial(&row[..width]));
         }
     }
+    // Beyond the row's end stands the next row: columns of the tile that are not in C may hold anything. Only behind the
+    // last rows of B there is nothing.
+    let whole = ((p.b.len() + p.b_stride).saturating_sub(j + W) / p.b_stride).clamp(inner.start, inner.end);
+    // What the next tile reads, or the next block where A is read by columns: the processor does not foresee either.
+    let (every, rows, ahead) =
+        if rs == 1 { (1, 1, inner.len() * cs) } else { ((LINE / size_of::<E>()).max(1), R, R * rs) };
+    for k in inner.start..whole {
+        if k % every == 0 {
+            for r in 0..rows {
+                prefetch(p.a.as_ptr().wrapping_add((i + r) * rs + k * cs + ahead));
+            }
+        }
+        // SAFETY: `k·stride + j + W` is at most the length.
+        let row = unsafe { p.b.get_unchecked(k * p.b_stride + j..).as_ptr().cast::<[E; W]>().read() };
+        multiply_add::<E, M, R, W>(p, i * rs + k * cs, &row, &mut acc);
+    }
+    for k in whole..inner.end {
+        let row = partial(&p.b[k * p.b_stride + j..][..width]);
+        multiply_add::<E, M, R, W>(p, i * rs + k * cs, &row, &mut acc);
+    }
     for (r, acc) in acc.iter().enumerate() {
-        let target = &mut out[(i + r) * p.n + j..][..width];
-        if p.add {
-            target.iter_mut().zip(acc).for_each(|(c, &x)| *c += x);
-        } else {
-            target.copy_from_slice(&acc[..width]);
+        let (row, target) = (*acc, &mut out[(i + r) * p.n + j..]);
+        // What is too much goes to the next row of the tile, which is written next.
+        match target.first_chunk_mut::<W>() {
+            Some(target) if width == W || (j == 0 && r + 1 < R) => *target = row,
+            _ => target[..width].copy_from_slice(&row[..width]),
         }
     }
 }
 
+/// All rows of up to `W` columns from `j` on, in tiles that fill the vector registers.
 #[inline(always)]
-fn columns<E: Math, M: Machine, const W: usize>(p: &Narrow<'_, E>, j: usize, width: usize, out: &mut [E]) {
+fn columns<E: Math, M: Machine, const W: usize>(
+    p: &Narrow<'_, E>,
+    (j, width): (usize, usize),
+    inner: &Range<usize>,
+    add: bool,
+    out: &mut [E],
+) {
+    let vectors = (W * size_of::<E>()).div_ceil(M::VECTOR);
     let mut i = 0;
-    while i + ROWS <= p.m {
-        tile::<E, M, ROWS, W>(p, i, j, width, out);
-        i += ROWS;
+    macro_rules! tiles {
+        ($rows:literal) => {
+            while i + $rows <= p.m {
+                tile::<E, M, $rows, W>(p, (i, j, width), inner.clone(), add, out);
+                i += $rows;
+            }
+        };
     }
-    while i < p.m {
-        tile::<E, M, 1, W>(p, i, j, width, out);
-        i += 1;
+    // Beside the tile, a row of B and an element of A.
+    match (M::REGISTERS - 1 - vectors) / vectors {
+        12.. => tiles!(12),
+        8..12 => tiles!(8),
+        6..8 => tiles!(6),
+        4..6 => tiles!(4),
+        _ => tiles!(2),
     }
+    tiles!(2);
+    tiles!(1);
 }
+
+/// Bytes of the left factor that a pass over all columns leaves in the second cache.
+const BLOCK: usize = 128 << 10;
 
 /// The product; `out` is `C`.
 #[inline(always)]
@@ -90,19 +158,28 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
     }
     let last = (p.m - 1) * p.a_strides[0] + (p.k - 1) * p.a_strides[1];
     assert!(last < p.a.len(), "a product reads beyond its left factor");
-    let mut j = 0;
-    while j < p.n {
-        let width = (p.n - j).min(16);
-        match width {
-            16 => columns::<E, M, 16>(p, j, 16, out),
-            9..16 => columns::<E, M, 16>(p, j, width, out),
-            8 => columns::<E, M, 8>(p, j, 8, out),
-            5..8 => columns::<E, M, 8>(p, j, width, out),
-            4 => columns::<E, M, 4>(p, j, 4, out),
-            2..4 => columns::<E, M, 4>(p, j, width, out),
-            _ => columns::<E, M, 1>(p, j, 1, out),
+    // Along the inner axis in blocks: of the rows of A where it is read by columns, so that its lines are used while they
+    // are near; else of the rows of B.
+    let near = if p.a_strides[0] == 1 { p.m } else { p.n };
+    let block = (BLOCK / size_of::<E>() / near.max(1)).clamp(16, 1024);
+    for from in (0..p.k).step_by(block) {
+        let inner = from..(from + block).min(p.k);
+        let add = p.add || from > 0;
+        let mut j = 0;
+        // Three vectors leave room for more rows than four.
+        let widest = if size_of::<E>() == 8 && M::REGISTERS == 16 { 12 } else { 16 };
+        while j < p.n {
+            let width = (p.n - j).min(widest);
+            match width {
+                13..=16 => columns::<E, M, 16>(p, (j, width), &inner, add, out),
+                9..13 if size_of::<E>() == 8 => columns::<E, M, 12>(p, (j, width), &inner, add, out),
+                9..13 => columns::<E, M, 16>(p, (j, width), &inner, add, out),
+                5..9 => columns::<E, M, 8>(p, (j, width), &inner, add, out),
+                2..5 => columns::<E, M, 4>(p, (j, width), &inner, add, out),
+                _ => columns::<E, M, 1>(p, (j, 1), &inner, add, out),
+            }
+            j += width;
         }
-        j += width;
     }
 }
 

@@ -1,7 +1,12 @@
 //! The loops, compiled for each instruction set.
 
 use super::loops::{self, Fold, Ternary};
-use super::machine::{Baseline, Fused};
+#[cfg(not(target_arch = "aarch64"))]
+use super::machine::Baseline;
+#[cfg(target_arch = "aarch64")]
+use super::machine::Neon;
+#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+use super::machine::{Avx2, Avx512};
 use super::math::Math;
 use super::narrow::{self, Narrow};
 use crate::op::{Binary, Unary};
@@ -80,12 +85,12 @@ macro_rules! table {
 pub(super) fn best<E: Math>() -> Table<E> {
     #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
     match level() {
-        2 => return table!("AVX-512", Fused, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"),
-        1 => return table!("AVX2+FMA", Fused, "avx2,fma"),
+        2 => return table!("AVX-512", Avx512, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"),
+        1 => return table!("AVX2+FMA", Avx2, "avx2,fma"),
         _ => {}
     }
     #[cfg(target_arch = "aarch64")]
-    return table!("NEON", Fused);
+    return table!("NEON", Neon);
     #[cfg(not(target_arch = "aarch64"))]
     table!("baseline", Baseline)
 }

@@ -69,6 +69,7 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
         _ if work < SPLIT << 7 => 4,
         _ => 16,
     };
+    tune();
     let target = Target(out.as_mut_ptr());
     // A piece packs all of the factor that is not cut: cut the one whose packing costs more.
     let by_columns = n >= 32 && (b_strides[1] != 1 || n > 2 * m);
@@ -104,6 +105,20 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
         }
     };
     shared(wake && work > WAKE, 0..pieces, &piece);
+}
+
+/// Tells the library, whose defaults were found with 512-bit registers, to always pack the left factor where they are
+/// not there: up to a third faster.
+fn tune() {
+    #[cfg(target_arch = "x86_64")]
+    {
+        static TUNED: std::sync::Once = std::sync::Once::new();
+        TUNED.call_once(|| {
+            if !is_x86_feature_detected!("avx512f") {
+                gemmkit::tuning::set_lhs_pack_threshold(0);
+            }
+        });
+    }
 }
 
 /// Runs the pieces, in halves that may run at once.

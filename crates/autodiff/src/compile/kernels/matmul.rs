@@ -71,7 +71,13 @@ impl MatMul {
 }
 
 /// Multiply-adds up to which packing costs more than it saves.
-const TINY: usize = 1 << 13;
+const TINY: usize = 1 << 15;
+
+/// Rows up to which the right factor is better turned than packed.
+const SHORT: usize = 64;
+
+/// Elements of a right factor that is turned on the stack.
+const TRANSPOSED: usize = 2048;
 
 /// `C = A·B`.
 pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, out: &mut [E]) {
@@ -119,6 +125,16 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, out: &mut [E]) 
             }
         });
         return;
+    }
+    if m <= SHORT && m * n * k <= TINY && k * n <= TRANSPOSED {
+        // Few rows against the columns of a small matrix: turned first, it is the case above.
+        let mut turned = [E::from_f64(0.0); TRANSPOSED];
+        for (j, column) in (0..n).map(|j| (j, &b[j * b_strides[1]..])) {
+            for i in 0..k {
+                turned[i * n + j] = column[i * b_strides[0]];
+            }
+        }
+        return (table.narrow)(&Narrow { b: &turned[..k * n], b_stride: n, ..narrow(false) }, out);
     }
     E::gemm(*p, out);
 }

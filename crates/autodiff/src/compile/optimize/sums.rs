@@ -62,8 +62,8 @@ impl Builder {
                 all.sort_unstable();
                 Some(self.emit(&Op::Sum(all), &[y]))
             }
-            // A sum over everything does not care about the shape.
-            (Op::Reshape(_), &[y]) if out.is_empty() => {
+            // A sum over everything does not care about the shape. (Axes of length 1 are dropped by a reshape, above.)
+            (Op::Reshape(_), &[y]) if out.is_empty() && !self.node(y).shape.contains(&1) => {
                 let all: Axes = (0..self.node(y).shape.len()).collect();
                 Some(self.emit(&Op::Sum(all), &[y]))
             }
