@@ -15,9 +15,11 @@ use crate::var::Var;
 /// its values. Holds for tapes, programs and executables alike. (Griewank 1992; Chen, Xu, Zhang, Guestrin 2016.)
 ///
 /// ```
-/// use autodiff::{Value, checkpoint, grad};
+/// use autodiff::{Abstract, Value, Var, checkpoint, grad};
 /// // A chain of 4 × 8 sines: 4 values are kept, not 32.
-/// let chain = |x: &[_]| (0..8).fold(x[0], |y: autodiff::Var<'_, autodiff::Abstract>, _| y.sin());
+/// fn chain<'t>(x: &[Var<'t, Abstract>]) -> Var<'t, Abstract> {
+///     (0..8).fold(x[0], |y, _| y.sin())
+/// }
 /// let g = grad(
 ///     |x| (0..4).fold(x[0], |y, _| checkpoint(&[&y], chain).expect("one input")),
 ///     &[0.5],

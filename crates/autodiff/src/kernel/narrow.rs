@@ -85,7 +85,11 @@ fn tile<E: Math, M: Machine, const R: usize, const W: usize>(
     }
     // Beyond the row's end stands the next row: columns of the tile that are not in C may hold anything. Only behind the
     // last rows of B there is nothing.
-    let whole = ((p.b.len() + p.b_stride).saturating_sub(j + W) / p.b_stride).clamp(inner.start, inner.end);
+    let whole = match (p.b.len().checked_sub(j + W), p.b_stride) {
+        (None, _) => inner.start,
+        (Some(_), 0) => inner.end,
+        (Some(rest), stride) => (rest / stride + 1).clamp(inner.start, inner.end),
+    };
     // What the next tile reads, or the next block where A is read by columns: the processor does not foresee either.
     let (every, rows, ahead) =
         if rs == 1 { (1, 1, inner.len() * cs) } else { ((LINE / size_of::<E>()).max(1), R, R * rs) };
