@@ -43,6 +43,10 @@ pub(super) fn paddings(graph: &Graph, fold: Fold) -> Option<Graph> {
     // Old places to new ones, for terms that are reached from a root further on.
     let mut places: Vec<Place> = vec![0; graph.nodes.len()];
     let joined = graph.rebuild(fold, |builder, i, node, args| {
+        // Inputs and constants are put without passing here: their places are known from who uses them.
+        for (&old, &new) in node.args.iter().zip(args) {
+            places[old as usize] = new;
+        }
         let place = if is_sum(i) && !inside[i as usize] {
             let mut terms = Vec::new();
             let mut stack = vec![i];
@@ -98,9 +102,6 @@ pub(super) fn paddings(graph: &Graph, fold: Fold) -> Option<Graph> {
             }
         };
         places[i as usize] = place;
-        for (&old, &new) in node.args.iter().zip(args) {
-            places[old as usize] = new;
-        }
         place
     });
     any.then_some(joined)

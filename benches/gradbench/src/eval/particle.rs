@@ -1,0 +1,83 @@
+//! A charged particle flies past two charges; where it lands is minimised. The acceleration is itself a gradient, so
+//! derivatives are nested: the first letter of a function is the outer mode, the second the inner one.
+
+use super::descent::{Real, argmin};
+use crate::json::number;
+use crate::task::{Task, direct};
+use autodiff::{Dual, Result, Value, Var, grad, try_grad};
+
+/// 1/|x − a₁| + 1/|x − a₂| for charges at (10, 10 − w) and (10, 0).
+fn potential<R: Value>(x: &[R; 2], w: &R) -> R {
+    let to = |y: R| x[0].shift(-10.0).hypot(&x[1].minus(&y)).recip();
+    to(w.sub_from(10.0)).plus(&to(w.zeros_like()))
+}
+
+/// How the acceleration is found, over a carrier.
+trait Inner {
+    fn slope<R: Real>(x: &[R; 2], w: &R) -> Result<[R; 2]>;
+}
+
+struct Forward;
+struct Reverse;
+
+impl Inner for Forward {
+    fn slope<R: Real>(x: &[R; 2], w: &R) -> Result<[R; 2]> {
+        let along = |i: usize| {
+            let mut x = x.clone().map(Dual::constant_value);
+            x[i] = Dual::variable(x[i].value());
+            potential(&x, &Dual::constant_value(w.clone())).tangent()
+        };
+        Ok([along(0), along(1)])
+    }
+}
+
+impl Inner for Reverse {
+    fn slope<R: Real>(x: &[R; 2], w: &R) -> Result<[R; 2]> {
+        let parts = grad(|v| potential(&[v[0], v[1]], &v[0].tape().constant(w.clone())), x)?;
+        let [a, b] = &parts[..] else { unreachable!("two coordinates have two partials") };
+        Ok([a.clone(), b.clone()])
+    }
+}
+
+/// The square of where the particle lands.
+fn landing<I: Inner, R: Real>(w: &R) -> Result<R> {
+    let number = |c: f64| w.number(c);
+    let (mut x, mut v) = ([number(0.0), number(8.0)], [number(0.75), number(0.0)]);
+    let dt = 0.1;
+    loop {
+        let slope = I::slope(&x, w)?;
+        for i in 0..2 {
+            x[i] = x[i].plus(&v[i].scale(dt));
+        }
+        if x[1].primal() <= 0.0 {
+            let left = x[1].over(&v[1]);
+            return Ok(x[0].minus(&left.times(&v[0])).square());
+        }
+        for i in 0..2 {
+            v[i] = v[i].minus(&slope[i].scale(dt));
+        }
+    }
+}
+
+fn forward<I: Inner>(w: &[f64]) -> Result<Vec<f64>> {
+    Ok(vec![landing::<I, _>(&Dual::variable(w[0]))?.tangent()])
+}
+
+fn reverse<I: Inner>(w: &[f64]) -> Result<Vec<f64>> {
+    try_grad(|w: &[Var<'_, f64>]| landing::<I, _>(&w[0]), w)
+}
+
+fn minimum<I: Inner>(derivative: fn(&[f64]) -> Result<Vec<f64>>, start: f64) -> Result<Vec<f64>> {
+    argmin(|w: &[f64]| landing::<I, f64>(&w[0]), derivative, &[start])
+}
+
+pub(super) fn task(modes: &str, input: &serde_json::Value) -> crate::Result<Box<dyn Task>> {
+    let w = number(input, "w")?;
+    let run: fn(f64) -> Result<Vec<f64>> = match modes {
+        "ff" => |w| minimum::<Forward>(forward::<Forward>, w),
+        "fr" => |w| minimum::<Reverse>(forward::<Reverse>, w),
+        "rf" => |w| minimum::<Forward>(reverse::<Forward>, w),
+        _ => |w| minimum::<Reverse>(reverse::<Reverse>, w),
+    };
+    Ok(direct(move || Ok(run(w)?)))
+}
