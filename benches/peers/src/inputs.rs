@@ -68,7 +68,8 @@ impl Inputs {
     /// As [`array`](Inputs::array).
     pub fn digits<E: Element>(&self, set: &str, rows: usize) -> Result<[Tensor<E>; 2]> {
         let x = self.array::<E>(&format!("X{set}"))?.rows(..rows);
-        let labels: Vec<usize> = self.array::<f64>(&format!("y{set}"))?.data()[..rows].iter().map(|&y| y as usize).collect();
+        let labels: Vec<usize> =
+            self.array::<f64>(&format!("y{set}"))?.data()[..rows].iter().map(|&y| y as usize).collect();
         Ok([x, nn::loss::one_hot(&labels, 10)?])
     }
 

@@ -13,7 +13,11 @@ impl Timing {
     /// The median.
     pub fn median(&self) -> f64 {
         let n = self.seconds.len();
-        if n.is_multiple_of(2) { f64::midpoint(self.seconds[n / 2 - 1], self.seconds[n / 2]) } else { self.seconds[n / 2] }
+        if n.is_multiple_of(2) {
+            f64::midpoint(self.seconds[n / 2 - 1], self.seconds[n / 2])
+        } else {
+            self.seconds[n / 2]
+        }
     }
 
     /// The fastest.

@@ -4,6 +4,7 @@ pub mod check;
 pub mod debug;
 pub mod op;
 pub mod shape;
+pub mod sparse;
 
 mod abstract_value;
 mod batched;

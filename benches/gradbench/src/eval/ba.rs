@@ -105,12 +105,8 @@ impl Ba {
                 cams[k * CAM..(k + 1) * CAM].copy_from_slice(&self.cams[cam * CAM..(cam + 1) * CAM]);
                 points[k * X..(k + 1) * X].copy_from_slice(&self.points[point * X..(point + 1) * X]);
             }
-            let inputs = [
-                &cams[..size * CAM],
-                &points[..size * X],
-                &self.weights[from..to],
-                &self.features[2 * from..2 * to],
-            ];
+            let inputs =
+                [&cams[..size * CAM], &points[..size * X], &self.weights[from..to], &self.features[2 * from..2 * to]];
             let output = if self.primal { &mut self.errors } else { &mut self.values };
             let executable = &mut executables[usize::from(size < BLOCK)];
             executable.run_slices(&inputs, &mut [&mut output[from * width..to * width]])?;

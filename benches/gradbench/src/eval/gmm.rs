@@ -14,7 +14,8 @@ fn component(n: usize, d: usize) -> autodiff::Result<Program> {
     let places: Vec<f64> = (0..d).flat_map(|j| (j + 1..d).map(move |i| (i * d + j) as f64)).collect();
     Program::record(&[&[], &[d], &[d], &[triangle], &[n, d]], |a| {
         let [alpha, mu, q, l, x] = a else { unreachable!("five inputs were named") };
-        let below = q.constant(Tensor::<f64>::zeros(&[d * d])).scatter_add(&q.constant(Tensor::from(&places[..])), l, 0);
+        let below =
+            q.constant(Tensor::<f64>::zeros(&[d * d])).scatter_add(&q.constant(Tensor::from(&places[..])), l, 0);
         let precision = q.exp() * q.constant(Tensor::<f64>::eye(d)) + below.reshape(&[d, d]);
         let y = (*x - *mu).matmul_with(&precision, false, true);
         *alpha + q.sum_all() - y.square().sum(&[1]) * 0.5
@@ -29,8 +30,8 @@ pub(super) fn task(primal: bool, input: &serde_json::Value) -> Result<Box<dyn Ta
     let inputs = vec![tensor(input, "alpha")?, tensor(input, "mu")?, tensor(input, "q")?, l, tensor(input, "x")?];
     let freedom = n_freedom(d, m);
     let log_gamma: f64 = (1..=d).map(|j| libm::lgamma(freedom / 2.0 + (1.0 - j as f64) / 2.0)).sum();
-    let prior = freedom * d as f64 * (gamma.ln() - 0.5 * 2_f64.ln())
-        - ((d * (d - 1)) as f64 / 4.0 * PI.ln() + log_gamma);
+    let prior =
+        freedom * d as f64 * (gamma.ln() - 0.5 * 2_f64.ln()) - ((d * (d - 1)) as f64 / 4.0 * PI.ln() + log_gamma);
     let constant = -((n * d) as f64) / 2.0 * (2.0 * PI).ln() + k as f64 * prior;
     let record = move || {
         let all = component(n, d)?.batch(k, &[Some(0), Some(0), Some(0), Some(0), None], &[0])?;
@@ -45,9 +46,11 @@ pub(super) fn task(primal: bool, input: &serde_json::Value) -> Result<Box<dyn Ta
     if primal {
         return Ok(compiled(inputs, record, first));
     }
-    Ok(compiled(inputs, record, |g| {
-        json!({"alpha": nested(&g[0]), "mu": nested(&g[1]), "q": nested(&g[2]), "l": nested(&g[3])})
-    }))
+    Ok(compiled(
+        inputs,
+        record,
+        |g| json!({"alpha": nested(&g[0]), "mu": nested(&g[1]), "q": nested(&g[2]), "l": nested(&g[3])}),
+    ))
 }
 
 /// Degrees of freedom of the prior.

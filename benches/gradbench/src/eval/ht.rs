@@ -88,11 +88,7 @@ impl Hand {
         let n = positions.shape()[0];
         let spread = (weights.reshape(&[n, bones, 1]) * positions.reshape(&[n, 1, 4])).reshape(&[n, 4 * bones]);
         let skinned = spread.matmul(&transforms.permute(&[0, 2, 1]).reshape(&[4 * bones, 3]));
-        let skinned = if self.mirrored {
-            skinned * theta.constant(Tensor::from([-1.0, 1.0, 1.0]))
-        } else {
-            skinned
-        };
+        let skinned = if self.mirrored { skinned * theta.constant(Tensor::from([-1.0, 1.0, 1.0])) } else { skinned };
         let rotation = global_rotation(&theta.slice_axis(0, 0..3));
         skinned.matmul_with(&rotation, false, true) + theta.slice_axis(0, 3..6)
     }
@@ -138,8 +134,7 @@ pub(super) fn task(primal: bool, input: &serde_json::Value) -> Result<Box<dyn Ta
     let points = tensor(data, "points")?;
     let count = points.dims()[0];
     let us = if simple { Tensor::zeros(&[count, 2]) } else { tensor(input, "us")? };
-    let inputs =
-        vec![tensor(input, "theta")?, us, tensor(model, "weights")?, tensor(model, "base_positions")?, points];
+    let inputs = vec![tensor(input, "theta")?, us, tensor(model, "weights")?, tensor(model, "base_positions")?, points];
     let shapes: Vec<autodiff::Shape> = inputs.iter().map(Value::shape).collect();
     let record = move || {
         let shapes: Vec<&[usize]> = shapes.iter().map(|s| &s[..]).collect();

@@ -55,8 +55,11 @@ pub(super) fn few_shot<E: Element>(inputs: &Inputs, option: &str, options: Compi
             let (theta, support, query) = (&a[..p], &a[p..p + 2], &a[p + 2..]);
             let phi = (0..steps).fold(theta.to_vec(), |phi, _| {
                 let g = gradient.eval(&[&phi, support].concat());
-                let pulled: Vec<V<'_>> =
-                    g.iter().zip(phi.iter().zip(theta)).map(|(&g, (&phi, &theta))| g + (phi - theta) * lambda).collect();
+                let pulled: Vec<V<'_>> = g
+                    .iter()
+                    .zip(phi.iter().zip(theta))
+                    .map(|(&g, (&phi, &theta))| g + (phi - theta) * lambda)
+                    .collect();
                 descend(&phi, rate, &pulled)
             });
             let outer = value_and_gradient.eval(&[&phi, query].concat());

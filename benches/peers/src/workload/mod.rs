@@ -80,7 +80,12 @@ struct Single<E: Element> {
 }
 
 impl<E: Element> Single<E> {
-    fn new(program: &Program, inputs: Vec<Tensor<E>>, options: CompileOptions, names: &[(&'static str, usize)]) -> Self {
+    fn new(
+        program: &Program,
+        inputs: Vec<Tensor<E>>,
+        options: CompileOptions,
+        names: &[(&'static str, usize)],
+    ) -> Self {
         let executable = program.compile::<E>(options);
         let outputs = executable.output_shapes().iter().map(|shape| Tensor::zeros(shape)).collect();
         Self { executable, inputs, outputs, names: names.to_vec() }

@@ -14,9 +14,8 @@ pub(super) fn network<E: Element>(inputs: &Inputs, option: &str, options: Compil
     let (p, wrt) = (params.len(), (0..params.len()).collect::<Vec<_>>());
     let mut arrays = [&params[..], &inputs.digits("train", rows)?].concat();
     let all = shapes(&arrays);
-    let program = Program::record_shapes(&all, |x| {
-        vec![loss::mean_cross_entropy(&mlp.forward(&x[..p], &x[p]), &x[p + 1])]
-    })?;
+    let program =
+        Program::record_shapes(&all, |x| vec![loss::mean_cross_entropy(&mlp.forward(&x[..p], &x[p]), &x[p + 1])])?;
     Ok(match what {
         "fwd" => Single::new(&program, arrays, options, &[("F", 1)]),
         "grad" => Single::new(&program.value_and_grad(&wrt)?, arrays, options, &[("F", 1), ("grad", p)]),

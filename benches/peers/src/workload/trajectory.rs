@@ -82,7 +82,8 @@ impl<E: Element> Job<E> for Reverse<E> {
             }
             self.theta.swap(0, 1);
         }
-        let end = self.scan.forward(ScanInputs { state: &inputs[..p], params: &self.u, data: &self.data, items: &[] })?;
+        let end =
+            self.scan.forward(ScanInputs { state: &inputs[..p], params: &self.u, data: &self.data, items: &[] })?;
         self.outer_inputs[..p].clone_from_slice(end.state());
         self.outer.run_into(&self.outer_inputs, &mut self.outer_outputs)?;
         let gradient = end.backward(&self.outer_outputs[1..])?;
@@ -142,7 +143,8 @@ impl<E: Element> Forward<E> {
         let one = step.jvp(&wrt)?;
         let mapped = |shared: usize, mapped: usize| [vec![None; shared], vec![Some(0); mapped]].concat();
         let four = one.batch(DIRECTIONS, &mapped(p + 3, p + 1), &vec![0; 2 * p])?;
-        let zeros: Vec<Tensor<E>> = theta.iter().map(|x| Tensor::zeros(&[&[DIRECTIONS][..], x.dims()].concat())).collect();
+        let zeros: Vec<Tensor<E>> =
+            theta.iter().map(|x| Tensor::zeros(&[&[DIRECTIONS][..], x.dims()].concat())).collect();
         let arrays = [&theta[..], &zeros, &[lambda, Tensor::eye(DIRECTIONS)], &data].concat();
         let step = Program::record_shapes(&shapes(&arrays), |x| {
             let (theta, rest) = x.split_at(p);

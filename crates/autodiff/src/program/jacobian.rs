@@ -28,7 +28,8 @@ impl Program {
         self.check_wrt(&[wrt])?;
         let inputs = self.input_shapes();
         let x = inputs[wrt].clone();
-        let parts: Result<Vec<Self>> = self.outputs.iter().map(|&o| self.with_outputs(vec![o]).dense(wrt, &x)).collect();
+        let parts: Result<Vec<Self>> =
+            self.outputs.iter().map(|&o| self.with_outputs(vec![o]).dense(wrt, &x)).collect();
         let parts = parts?;
         let program = Self::record_shapes(&inputs, |v| parts.iter().map(|part| part.eval(v)[0]).collect())?;
         Ok(program.simplify())

@@ -53,7 +53,7 @@ enum Seed {
 }
 
 impl Program {
-    pub(super) fn check_wrt(&self, wrt: &[usize]) -> Result<()> {
+    pub(crate) fn check_wrt(&self, wrt: &[usize]) -> Result<()> {
         let len = self.inputs.len();
         if let Some((_, &index)) = wrt.iter().enumerate().find(|(position, i)| wrt[..*position].contains(i)) {
             return Err(Error::Repeated { what: "program input", index });

@@ -1,7 +1,7 @@
 //! Each fast function against the standard library's, over sweeps of the whole range: `f32` against `f64`, `f64` against
 //! the standard library, which is itself within 1 ulp.
 
-use super::super::machine::{Baseline, Avx2, Machine};
+use super::super::machine::{Avx2, Baseline, Machine};
 use super::{Math, fast};
 use crate::op::Unary;
 use crate::value::Value;
