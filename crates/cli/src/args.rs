@@ -1,6 +1,6 @@
 //! The command line.
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use nn::data::Noise;
 use std::path::PathBuf;
 
@@ -9,8 +9,74 @@ use std::path::PathBuf;
 /// Trains a network on 1,000 handwritten digits of which many have a wrong label, in four ways: plainly, on 100 clean
 /// digits only, with each example weighted by learning to reweight (L2RW), and on the correctly labelled examples only
 /// (the oracle). Prints the test accuracies, the learnt weights and the most suspicious labels.
+///
+/// Other commands do other things.
 #[derive(Debug, Parser)]
-#[command(name = "hypertape", version)]
+#[command(name = "hypertape", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) demo: Args,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// What each way of getting a derivative costs on this machine
+    Modes(Modes),
+}
+
+/// What is measured if nothing is named.
+const DEFAULT_FUNCTIONS: &str = "rosenbrock,mlp,square,ba";
+
+/// [`DEFAULT_FUNCTIONS`], one by one.
+pub(crate) fn default_functions() -> Vec<String> {
+    DEFAULT_FUNCTIONS.split(',').map(str::to_owned).collect()
+}
+
+/// Times forward and reverse mode and their nestings, on a tape, as a program and compiled, for gradients, Jacobians,
+/// Hessians and Hessian-vector products; beside each stands what the theory allows, as a multiple of the function.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Modes {
+    /// Names of functions, separated by commas; --list shows them
+    #[arg(long, value_delimiter = ',', default_value = DEFAULT_FUNCTIONS)]
+    pub(crate) function: Vec<String>,
+
+    /// Measure an expression in the array x as well: "sum(sin(x)^2 * exp(-x))"
+    #[arg(long, value_name = "EXPRESSION")]
+    pub(crate) expression: Vec<String>,
+
+    /// Numbers of inputs, separated by commas
+    #[arg(long, value_delimiter = ',', default_value = "8,64,512")]
+    pub(crate) n: Vec<usize>,
+
+    /// Seconds for each measurement, about
+    #[arg(long, default_value_t = 0.1)]
+    pub(crate) seconds: f64,
+
+    /// The most threads that compiled code may use; 0 for all
+    #[arg(long, default_value_t = 1)]
+    pub(crate) threads: usize,
+
+    /// Write the results as JSON to FILE (- for standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write the results as comma-separated values to FILE (- for standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+
+    /// Draw the multiples against the number of inputs, into FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// List the functions and what an expression may hold
+    #[arg(long)]
+    pub(crate) list: bool,
+}
+
+#[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Seed of the first run; the others follow
     #[arg(long, default_value_t = 0)]

@@ -1,8 +1,10 @@
-//! The `hypertape` command: trains on digits with wrong labels, and learns which to trust.
+//! The `hypertape` command: trains on digits with wrong labels, and learns which to trust; measures modes of
+//! differentiation.
 #![forbid(unsafe_code)]
 
 mod args;
 mod demo;
+mod modes;
 mod output;
 mod picture;
 
@@ -10,8 +12,12 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let args = args::Args::parse();
-    match run(&args) {
+    let cli = args::Cli::parse();
+    let result = match &cli.command {
+        Some(args::Command::Modes(args)) => modes::run(args),
+        None => run(&cli.demo),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("hypertape: {error}");
@@ -22,12 +28,12 @@ fn main() -> ExitCode {
 
 fn run(args: &args::Args) -> Result<(), Box<dyn std::error::Error>> {
     // A file that cannot be written should be known before the work, not after.
-    let json = args.json.as_deref().map(output::JsonSink::open).transpose()?;
+    let json = args.json.as_deref().map(output::Sink::open).transpose()?;
     let outcome = demo::run(args)?;
     // The file first: a closed pipe must not lose what was computed.
-    let to_stdout = json.as_ref().is_some_and(output::JsonSink::is_stdout);
+    let to_stdout = json.as_ref().is_some_and(output::Sink::is_stdout);
     if let Some(json) = json {
-        json.write(&output::json(args, &outcome))?;
+        json.write(&output::json(args, &outcome).to_string())?;
     }
     let mut out = output::Stream::new(to_stdout);
     output::table(&mut out, &outcome)?;

@@ -15,10 +15,14 @@ impl Stream {
     pub(crate) fn new(to_stderr: bool) -> Self {
         Self(if to_stderr { Box::new(io::stderr()) } else { Box::new(io::stdout()) })
     }
+
+    pub(crate) fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.0, "{}", text.trim_end())
+    }
 }
 
-/// Where the JSON goes.
-pub(crate) enum JsonSink {
+/// Where a result goes: a file, opened before the work, or standard output.
+pub(crate) enum Sink {
     Stdout,
     File(PathBuf, File),
 }
@@ -30,7 +34,7 @@ pub(crate) struct CannotWrite {
     source: io::Error,
 }
 
-impl JsonSink {
+impl Sink {
     pub(crate) fn open(path: &Path) -> Result<Self, CannotWrite> {
         if path == Path::new("-") {
             return Ok(Self::Stdout);
@@ -43,13 +47,13 @@ impl JsonSink {
         matches!(self, Self::Stdout)
     }
 
-    pub(crate) fn write(self, value: &Value) -> Result<(), CannotWrite> {
+    pub(crate) fn write(self, text: &str) -> Result<(), CannotWrite> {
         match self {
             Self::Stdout => {
-                writeln!(io::stdout(), "{value}").map_err(|source| CannotWrite { path: "-".into(), source })
+                writeln!(io::stdout(), "{}", text.trim_end()).map_err(|source| CannotWrite { path: "-".into(), source })
             }
             Self::File(path, mut file) => {
-                let written = file.set_len(0).and_then(|()| writeln!(file, "{value}"));
+                let written = file.set_len(0).and_then(|()| writeln!(file, "{}", text.trim_end()));
                 written.map_err(|source| CannotWrite { path, source })
             }
         }

@@ -15,8 +15,8 @@ pub(super) fn task(primal: bool, input: &serde_json::Value) -> Result<Box<dyn Ta
             let mut power = t.ones_like();
             let mut sum = t.sign();
             for j in 0..m {
-                sum = sum - x.at(0, j) * power;
-                power = power * t;
+                sum -= x.at(0, j) * power;
+                power *= t;
             }
             sum.square().sum_all() * 0.5
         })?;

@@ -49,6 +49,7 @@ pub(super) struct Compiled<E> {
     /// The buffers of the inputs and of the outputs.
     ends: [Vec<u32>; 2],
     /// Whether a run is worth more than one thread.
+    #[cfg(feature = "parallel")]
     parallel: bool,
     #[cfg(feature = "parallel")]
     pool: Option<Arc<rayon::ThreadPool>>,
@@ -120,7 +121,8 @@ impl Program {
             let (s, l, r) = kernel.scratch();
             (slots, late, registers) = (slots.max(s), late.max(l), registers.max(r));
         }
-        let work: u64 = lowered.kernels.iter().map(Kernel::work).max().unwrap_or(0);
+        #[cfg(feature = "parallel")]
+        let largest: u64 = lowered.kernels.iter().map(Kernel::work).max().unwrap_or(0);
         Executable::of(Compiled {
             before,
             kernels: lowered.kernels,
@@ -134,7 +136,8 @@ impl Program {
             inputs: self.input_shapes(),
             outputs: self.output_shapes(),
             ends,
-            parallel: threads > 1 && work > 1 << 18,
+            #[cfg(feature = "parallel")]
+            parallel: threads > 1 && largest > 1 << 18,
             #[cfg(feature = "parallel")]
             pool: (options.threads > 1).then(|| pool(options.threads)).flatten(),
             graph: legal.graph,

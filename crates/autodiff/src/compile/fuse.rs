@@ -50,7 +50,7 @@ pub(super) struct Group {
 
 impl Group {
     fn rows(&self) -> Option<usize> {
-        self.columns.map(|c| if c == 0 { 0 } else { self.n / c })
+        self.columns.map(|c| self.n.checked_div(c).unwrap_or(0))
     }
 }
 

@@ -383,9 +383,9 @@ impl Lowering<'_> {
             let out = body.register(reads);
             let draft = Draft { what, out, args: [0; 3] };
             if constant {
-                constant_loads.push(draft)
+                constant_loads.push(draft);
             } else {
-                body.code.push(draft)
+                body.code.push(draft);
             }
             out
         };

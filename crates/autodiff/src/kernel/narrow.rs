@@ -130,7 +130,7 @@ fn columns<E: Math, M: Machine, const W: usize>(
     let mut i = 0;
     macro_rules! tiles {
         ($rows:literal) => {
-            while i + $rows <= p.m {
+            for _ in 0..(p.m - i) / $rows {
                 tile::<E, M, $rows, W>(p, (i, j, width), inner.clone(), add, out);
                 i += $rows;
             }
@@ -212,7 +212,7 @@ pub(super) fn dot_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], y: 
             let mut width = LANES / 2;
             while width > 0 {
                 for i in 0..width {
-                    acc[i] = acc[i] + acc[i + width];
+                    acc[i] += acc[i + width];
                 }
                 width /= 2;
             }

@@ -15,6 +15,7 @@ use std::sync::OnceLock;
 /// The loops for one element type and one instruction set.
 ///
 /// Lengths: all slices of a call have the length of the result, except where said.
+#[allow(clippy::type_complexity, reason = "a loop over three arguments has no shorter type")]
 pub struct Table<E: 'static> {
     /// The instruction set's name.
     pub(crate) name: &'static str,

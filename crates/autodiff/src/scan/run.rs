@@ -82,7 +82,7 @@ impl<E: Element> CompiledScan<E> {
         let pullback = Program::record_shapes(&[&inputs[..], states, params].concat(), |x| {
             let (inputs, sums) = x.split_at(x.len() - m);
             let mut parts = vjp.eval(inputs);
-            parts[n..].iter_mut().zip(sums).for_each(|(part, &sum)| *part = *part + sum);
+            parts[n..].iter_mut().zip(sums).for_each(|(part, &sum)| *part += sum);
             parts
         })?;
         let lens = [states, params].map(|shapes| shapes.iter().map(|s| size(s)).collect::<Vec<_>>());

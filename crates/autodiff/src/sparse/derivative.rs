@@ -79,10 +79,10 @@ impl Program {
         let forward = count(&columns) <= count(&rows);
         let (m, n) = (size(y), size(&x));
         let mut sources = Vec::with_capacity(pattern.len());
-        for i in 0..m {
+        for (i, &color) in rows.iter().enumerate() {
             for &j in pattern.row(i) {
                 let j = j as usize;
-                sources.push(if forward { columns[j] as usize * m + i } else { rows[i] as usize * n + j } as u32);
+                sources.push(if forward { columns[j] as usize * m + i } else { color as usize * n + j } as u32);
             }
         }
         let (colors, shape) = if forward { (&columns, &x) } else { (&rows, y) };

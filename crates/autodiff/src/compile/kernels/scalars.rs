@@ -78,11 +78,11 @@ impl<E: Element> Scalars<E> {
         use ScalarInstr as I;
         let slots = &mut slots[..self.slots];
         debug_assert!(self.code.iter().all(|i| self.largest_slot(i) < self.slots.max(1)));
-        // SAFETY (of both): slots are numbered below `self.slots` when the list is made, and `slots` has that length.
         macro_rules! get {
-            ($i:expr) => {
+            ($i:expr) => {{
+                // SAFETY: slots are numbered below `self.slots` when the list is made, and `slots` has that length.
                 unsafe { *slots.get_unchecked($i as usize) }
-            };
+            }};
         }
         macro_rules! set {
             ($i:expr, $x:expr) => {{

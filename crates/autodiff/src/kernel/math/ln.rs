@@ -58,7 +58,7 @@ macro_rules! logarithms {
                 // What the sum lost, relative to it.
                 let lost = if x.abs() < 1.0 { x - (u - 1.0) } else { 1.0 - (u - x) };
                 let y = special(u, series::<M>(e, m - 1.0) + lost / u);
-                let y = if u == 0.0 || !(u < $type::INFINITY) { special(u, y) } else { y };
+                let y = if u == 0.0 || u.is_nan() || u >= $type::INFINITY { special(u, y) } else { y };
                 if x.abs() < $type::EPSILON * 0.25 { x } else { y }
             }
         }

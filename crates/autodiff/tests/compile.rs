@@ -1,0 +1,184 @@
+//! Executables: what they cost, that they are right, and that neither depends on threads.
+
+use autodiff::{Abstract, CompileOptions, Element, Error, Executable, Program, Tensor, Value, Var};
+
+/// An MLP with tanh, cross-entropy with weights: the loss, parameters first.
+fn loss<'t>(
+    p: &[Var<'t, Abstract>],
+    x: &Var<'t, Abstract>,
+    y: &Var<'t, Abstract>,
+    w: &Var<'t, Abstract>,
+) -> Var<'t, Abstract> {
+    let layers = p.len() / 2;
+    let mut h = *x;
+    for (i, layer) in p.chunks_exact(2).enumerate() {
+        h = h.matmul(&layer[0]) + layer[1];
+        if i + 1 < layers {
+            h = h.tanh();
+        }
+    }
+    (h.logsumexp(&[1]) - (h * *y).sum(&[1])).dot(w)
+}
+
+const SIZES: [usize; 4] = [784, 256, 128, 10];
+const BATCH: usize = 100;
+const P: [usize; 6] = [0, 1, 2, 3, 4, 5];
+
+fn shapes() -> Vec<Vec<usize>> {
+    let layers = SIZES.windows(2).flat_map(|w| [vec![w[0], w[1]], vec![w[1]]]);
+    layers.chain([vec![BATCH, SIZES[0]], vec![BATCH, SIZES[3]], vec![BATCH]]).collect()
+}
+
+fn record(shapes: &[Vec<usize>], f: impl for<'t> FnOnce(&[Var<'t, Abstract>]) -> Vec<Var<'t, Abstract>>) -> Program {
+    let shapes: Vec<&[usize]> = shapes.iter().map(|s| &s[..]).collect();
+    Program::record_many(&shapes, f).unwrap()
+}
+
+fn network() -> Program {
+    record(&shapes(), |x| vec![loss(&x[..6], &x[6], &x[7], &x[8])])
+}
+
+fn inputs<E: Element>(program: &Program) -> Vec<Tensor<E>> {
+    let wave = |k: usize, shape: &[usize]| {
+        Tensor::from_fn(shape, |i| {
+            let place = i.iter().fold(k as f64, |s, &j| 1.618 * s + j as f64);
+            E::from_f64((place * 0.37).sin() * 0.15)
+        })
+    };
+    program.input_shapes().iter().enumerate().map(|(k, shape)| wave(k, shape)).collect()
+}
+
+/// Flops of the products of one layer stack: forward, and the two of each layer backward.
+fn product_flops(forward: usize, inputs_back: usize, weights_back: usize) -> u64 {
+    let layer = |w: &[usize]| 2 * (BATCH * w[0] * w[1]) as u64;
+    let all: Vec<u64> = SIZES.windows(2).map(layer).collect();
+    let sum: u64 = all.iter().sum();
+    forward as u64 * sum + inputs_back as u64 * (sum - all[0]) + weights_back as u64 * sum
+}
+
+/// That no more products are computed than needed, that the flops beside them are at most so many for each hidden unit
+/// and logit of the batch, and the ops at most so many.
+fn assert_costs(executable: &Executable<f32>, products: u64, per_unit: f64, most_ops: usize) {
+    let units = (BATCH * SIZES[1..].iter().sum::<usize>()) as f64;
+    let (ops, flops) = executable.cost();
+    assert!(flops >= products, "{flops} flops, {products} in products");
+    let rest = (flops - products) as f64 / units;
+    assert!(rest <= per_unit, "{rest} flops a unit beside the products");
+    assert!(ops <= most_ops, "{ops} ops");
+}
+
+#[test]
+fn derivatives_cost_what_a_careful_person_would_write() {
+    let f = network();
+    // The gradient: one product forward and two backward for each layer, but none by the data.
+    let gradient = f.grad(&P).unwrap();
+    let compiled = gradient.compile::<f32>(CompileOptions::default());
+    assert_costs(&compiled, product_flops(1, 1, 1), 7.0, 56);
+    // The Hessian-vector product: the gradient's products once more for the tangents; nothing of the gradient itself.
+    let hvp = f.hvp(&P).unwrap().compile::<f32>(CompileOptions::default());
+    // Forward: X·W, X·V, and hᵢ·Wᵢ₊₁, ḣᵢ·Wᵢ₊₁, hᵢ·Vᵢ₊₁. Backward to the inputs: δ·W, δ̇·W, δ·V. By weights: hᵀδ̇, ḣᵀδ.
+    let layer = |w: &[usize]| 2 * (BATCH * w[0] * w[1]) as u64;
+    let (first, others) = (layer(&SIZES[..2]), layer(&SIZES[1..3]) + layer(&SIZES[2..]));
+    assert_costs(&hvp, 3 * first + 8 * others, 16.0, 100);
+    // One step of learning to reweight: ∂ of the clean loss after a virtual step, by the weights.
+    let mut all = shapes();
+    all.extend([vec![BATCH, SIZES[0]], vec![BATCH, SIZES[3]]]);
+    let step = record(&all, |x| {
+        let g = gradient.eval(&x[..9]);
+        let moved: Vec<_> = x[..6].iter().zip(&g).map(|(&p, &g)| p - g * 0.1).collect();
+        let even = x[8].ones_like() / BATCH as f64;
+        vec![loss(&moved, &x[9], &x[10], &even)]
+    });
+    let hyper = step.grad(&[8]).unwrap().compile::<f32>(CompileOptions::default());
+    // Forward and backward on both batches, and the tangent forward on the first: 2 (fwd + input + weight) + X·G and
+    // h·G, δ·W of the tangent; the first batch's own weights' gradient makes the virtual step.
+    assert_costs(&hyper, 5 * first + 8 * others, 30.0, 143);
+}
+
+#[test]
+fn threads_change_no_bit() {
+    let gradient = network().value_and_grad(&P).unwrap();
+    let inputs = inputs::<f32>(&gradient);
+    let run = |threads: usize| {
+        let mut executable = gradient.compile::<f32>(CompileOptions::default().threads(threads));
+        executable.run(&inputs).unwrap();
+        executable.run(&inputs).unwrap()
+    };
+    let one = run(1);
+    for threads in [2, 3, 5] {
+        for (a, b) in run(threads).iter().zip(&one) {
+            assert!(a.data().iter().zip(b.data()).all(|(a, b)| a.to_bits() == b.to_bits()), "{threads} threads");
+        }
+    }
+}
+
+#[test]
+fn executables_agree_with_the_interpreter_in_both_precisions() {
+    let f = network();
+    for program in [f.value_and_grad(&P).unwrap(), f.hvp(&P).unwrap(), f.jvp(&P).unwrap()] {
+        let x = inputs::<f64>(&program);
+        let exact = program.run(&x).unwrap();
+        let double = program.compile::<f64>(CompileOptions::default()).run(&x).unwrap();
+        let x: Vec<Tensor<f32>> = x.iter().map(Tensor::cast).collect();
+        let single = program.compile::<f32>(CompileOptions::default()).run(&x).unwrap();
+        for ((exact, double), single) in exact.iter().zip(&double).zip(&single) {
+            let scale = exact.data().iter().fold(1e-300_f64, |s, x| s.max(x.abs()));
+            for ((e, d), s) in exact.data().iter().zip(double.data()).zip(single.data()) {
+                assert!((e - d).abs() <= 1e-12 * scale, "{e} and {d}");
+                assert!((e - f64::from(*s)).abs() <= 2e-5 * scale, "{e} and {s}");
+            }
+        }
+    }
+}
+
+#[test]
+fn long_straight_line_programs_compile_and_run_in_linear_time() {
+    // Operations on single numbers, no two equal.
+    let chain = |n: usize| {
+        Program::record(&[&[], &[]], |x| {
+            (0..n).fold(x[0], |y, i| if i % 2 == 0 { y * x[1] } else { y + x[1] * (i as f64 * 1e-9) })
+        })
+        .unwrap()
+    };
+    let n = 300_000;
+    let mut executable = chain(n).grad(&[1]).unwrap().compile::<f64>(CompileOptions::default());
+    let x = [Tensor::scalar(0.5), Tensor::scalar(0.999_99)];
+    let found = executable.run(&x).unwrap()[0].item();
+    // The same by forward mode.
+    let mut tangent = chain(n).jvp(&[1]).unwrap().compile::<f64>(CompileOptions::default());
+    let slope = tangent.run(&[x[0].clone(), x[1].clone(), Tensor::scalar(1.0)]).unwrap()[1].item();
+    assert!(slope != 0.0 && (found - slope).abs() <= 1e-9 * slope.abs(), "{found} and {slope}");
+}
+
+#[test]
+fn what_does_not_fit_is_said_and_clones_have_memory_of_their_own() {
+    let f = Program::record(&[&[2], &[2]], |x| x[0] * x[1].exp()).unwrap();
+    let mut executable = f.compile::<f64>(CompileOptions::default());
+    let two = Tensor::from([1.0, 2.0]);
+    assert!(matches!(executable.run(std::slice::from_ref(&two)), Err(Error::Count { .. })));
+    let wrong = [two.clone(), Tensor::zeros(&[3])];
+    assert!(matches!(executable.run(&wrong), Err(Error::Input { index: 1, .. })));
+    let mut out = [0.0; 3];
+    let slices: [&[f64]; 2] = [&[1.0, 2.0], &[0.0, 0.0]];
+    assert!(matches!(executable.run_slices(&slices, &mut [&mut out]), Err(Error::Length { .. })));
+    let mut clone = executable.clone();
+    std::thread::scope(|scope| {
+        let a = scope.spawn(|| executable.run(&[two.clone(), Tensor::zeros(&[2])]).unwrap());
+        let b = clone.run(&[two.clone(), Tensor::ones(&[2])]).unwrap();
+        assert_eq!(a.join().unwrap()[0].data(), [1.0, 2.0]);
+        assert!((b[0].data()[1] - 2.0 * 1_f64.exp()).abs() < 1e-15);
+    });
+}
+
+#[test]
+fn explain_says_what_is_run() {
+    let gradient = network().grad(&P).unwrap();
+    let mut executable = gradient.compile::<f32>(CompileOptions::default());
+    let text = executable.explain();
+    assert!(text.contains("matmul 100×784×256") && text.contains("tanh") && text.contains("memory of a run"), "{text}");
+    assert!(executable.to_dot().starts_with("digraph"));
+    let profile = executable.profile(&inputs(&gradient), 3).unwrap();
+    let flops: u64 = profile.kernels().map(|k| k.1).sum();
+    assert_eq!(flops, executable.cost().1);
+    assert!(profile.to_string().contains("of peak"));
+}
