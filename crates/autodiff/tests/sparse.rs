@@ -121,9 +121,9 @@ proptest! {
     #[test]
     fn random_programs(terms in prop::collection::vec((0_usize..6, 0_usize..8, 0_usize..8), 1..20)) {
         let f = Program::record(&[&[8]], |x| {
-            let mut rows = vec![x[0].at(0, 0) * 0.0 + 1.0; 6];
+            let mut rows = [x[0].at(0, 0) * 0.0 + 1.0; 6];
             for &(row, i, j) in &terms {
-                rows[row] = rows[row] + x[0].at(0, i) * x[0].at(0, j).sin();
+                rows[row] += x[0].at(0, i) * x[0].at(0, j).sin();
             }
             Var::stack(&rows.iter().collect::<Vec<_>>(), 0)
         }).unwrap();

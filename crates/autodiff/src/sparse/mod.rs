@@ -1,8 +1,10 @@
 //! Sparse derivatives: which entries of a Jacobian or Hessian can be other than zero, and only those computed.
 //!
-//! [`detect`] finds the pattern from the program alone; [`coloring`] groups columns (or rows) that never meet in an
-//! entry, so that one JVP (or VJP) serves a whole group; [`derivative`] evaluates all groups at once, batched, and puts
-//! the entries where they belong.
+//! The pattern is found from the program alone ([`Program::jacobian_pattern`](crate::Program::jacobian_pattern)). A
+//! colouring groups columns, or rows, that never meet in an entry, so that one JVP, or VJP, serves a whole group. All groups
+//! are evaluated at once, batched, and their entries put where they belong
+//! ([`Program::sparse_jacobian`](crate::Program::sparse_jacobian),
+//! [`Program::sparse_hessian`](crate::Program::sparse_hessian)).
 
 mod coloring;
 mod csr;

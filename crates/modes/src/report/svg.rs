@@ -2,7 +2,7 @@
 
 use crate::bench::{Bench, Row};
 use crate::error::{Error, Result};
-use crate::mode::Mode;
+use crate::mode::{Mode, Task};
 use plotters::prelude::*;
 
 /// One colour a mode, told apart by colour-blind readers. (Okabe, Ito 2008.)
@@ -68,6 +68,9 @@ fn draw(root: &Area<'_>, bench: &Bench, functions: &[&str], columns: usize, line
     Ok(())
 }
 
+/// What and how, and its points.
+type Curve = (Task, Mode, Vec<(f64, f64)>);
+
 fn panel(area: &Area<'_>, name: &str, rows: &[&Row]) -> Drawn {
     let range = |values: &mut dyn Iterator<Item = f64>| {
         let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(v), h.max(v)));
@@ -84,7 +87,7 @@ fn panel(area: &Area<'_>, name: &str, rows: &[&Row]) -> Drawn {
         .y_label_area_size(48)
         .build_cartesian_2d(x.log_scale(), y.log_scale())?;
     chart.configure_mesh().light_line_style(WHITE).x_desc("inputs").y_desc("evaluations of the function").draw()?;
-    let mut curves: Vec<(crate::mode::Task, Mode, Vec<(f64, f64)>)> = Vec::new();
+    let mut curves: Vec<Curve> = Vec::new();
     for row in rows {
         let point = (row.n as f64, row.multiple);
         match curves.iter_mut().find(|(task, mode, _)| (*task, *mode) == (row.task, row.mode)) {
