@@ -6,7 +6,7 @@ use super::legalise::{Legal, legalise};
 use super::lower::{Buffer, lower};
 use super::memory::{Arena, Bases, Pointer};
 use super::plan::{Home, plan};
-use super::{fuse, optimize};
+use super::{block, fuse, optimize};
 use crate::error::{Error, Result};
 use crate::op::{Op, Unary};
 use crate::program::{Kind, Program};
@@ -94,7 +94,8 @@ impl Program {
         let mut legal = legalise(&graph, fold);
         own_outputs(&mut legal);
         let schedule = fuse::schedule(&legal);
-        let lowered = lower::<E>(&legal, &schedule, threads);
+        let mut lowered = lower::<E>(&legal, &schedule, threads);
+        lowered.kernels = block::share_rows(lowered.kernels, &lowered.buffers, threads);
         drop(schedule);
 
         let mut homes: Vec<Option<Home>> = vec![None; lowered.buffers.len()];

@@ -294,10 +294,27 @@ fn fold_run<E: Math>(fold: Fold, run: &[E]) -> E {
     }
 }
 
+/// Rows that are folded side by side where they are too short for lanes of their own.
+const SIDE_BY_SIDE: usize = 8;
+
 /// `y[r]` = the fold of row `r` of `x`.
 #[inline(always)]
 pub(super) fn fold_rows<E: Math, M: Machine>(fold: Fold, x: &[E], columns: usize, y: &mut [E]) {
-    for (y, row) in y.iter_mut().zip(x.chunks_exact(columns)) {
+    let mut done = 0;
+    if columns < 32 {
+        let groups = x.chunks_exact(columns * SIDE_BY_SIDE).zip(y.chunks_exact_mut(SIDE_BY_SIDE));
+        for (rows, y) in groups {
+            let mut acc = [neutral(fold); SIDE_BY_SIDE];
+            for j in 0..columns {
+                for (r, acc) in acc.iter_mut().enumerate() {
+                    *acc = combine(fold, *acc, rows[r * columns + j]);
+                }
+            }
+            y.copy_from_slice(&acc);
+            done += SIDE_BY_SIDE;
+        }
+    }
+    for (y, row) in y[done..].iter_mut().zip(x[done * columns..].chunks_exact(columns)) {
         *y = fold_run(fold, row);
     }
 }

@@ -60,7 +60,7 @@ fn prefetch<E>(at: *const E) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: every x86-64 has the instruction, and it never faults.
     unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;
@@ -187,54 +187,60 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
     }
 }
 
-/// `yᵢ = Aᵢ·x` for the rows of `A`, four at a time, each in lanes of its own.
+/// `yᵢ = Aᵢ·x` for `R` rows of `A`, each in lanes of its own.
 #[inline(always)]
-pub(super) fn dot_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
-    #[inline(always)]
-    fn some<E: Math, M: Machine, const R: usize>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
-        const LANES: usize = 16;
-        let n = x.len();
-        let mut acc = [[E::from_f64(0.0); LANES]; R];
-        let whole = n / LANES * LANES;
-        for start in (0..whole).step_by(LANES) {
-            let x = &x[start..start + LANES];
-            for (r, acc) in acc.iter_mut().enumerate() {
-                let row = &a[r * stride + start..][..LANES];
-                for ((c, &a), &x) in acc.iter_mut().zip(row).zip(x) {
-                    *c = E::mul_add_fast::<M>(a, x, *c);
-                }
+fn dot_some<E: Math, M: Machine, const R: usize, const LANES: usize>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
+    let n = x.len();
+    let mut acc = [[E::from_f64(0.0); LANES]; R];
+    let whole = n / LANES * LANES;
+    for start in (0..whole).step_by(LANES) {
+        let x = &x[start..start + LANES];
+        for (r, acc) in acc.iter_mut().enumerate() {
+            let row = &a[r * stride + start..][..LANES];
+            for ((c, &a), &x) in acc.iter_mut().zip(row).zip(x) {
+                *c = E::mul_add_fast::<M>(a, x, *c);
             }
-        }
-        for (r, (acc, y)) in acc.iter_mut().zip(y).enumerate() {
-            for (c, i) in acc.iter_mut().zip(whole..n) {
-                *c = E::mul_add_fast::<M>(a[r * stride + i], x[i], *c);
-            }
-            let mut width = LANES / 2;
-            while width > 0 {
-                for i in 0..width {
-                    acc[i] += acc[i + width];
-                }
-                width /= 2;
-            }
-            *y = acc[0];
         }
     }
+    for (r, (acc, y)) in acc.iter_mut().zip(y).enumerate() {
+        for (c, i) in acc.iter_mut().zip(whole..n) {
+            *c = E::mul_add_fast::<M>(a[r * stride + i], x[i], *c);
+        }
+        let mut width = LANES / 2;
+        while width > 0 {
+            for i in 0..width {
+                acc[i] += acc[i + width];
+            }
+            width /= 2;
+        }
+        *y = acc[0];
+    }
+}
+
+/// `yᵢ = Aᵢ·x` for the rows of `A`: many lanes for long rows, few for short ones, whose lanes cost more to add up.
+#[inline(always)]
+pub(super) fn dot_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
     let mut i = 0;
-    while i + 4 <= y.len() {
-        some::<E, M, 4>(&a[i * stride..], stride, x, &mut y[i..i + 4]);
+    if x.len() < 64 {
+        for _ in 0..y.len() / 8 {
+            dot_some::<E, M, 8, 4>(&a[i * stride..], stride, x, &mut y[i..i + 8]);
+            i += 8;
+        }
+    }
+    for _ in 0..(y.len() - i) / 4 {
+        dot_some::<E, M, 4, 16>(&a[i * stride..], stride, x, &mut y[i..i + 4]);
         i += 4;
     }
     while i < y.len() {
-        some::<E, M, 1>(&a[i * stride..], stride, x, &mut y[i..=i]);
+        dot_some::<E, M, 1, 16>(&a[i * stride..], stride, x, &mut y[i..=i]);
         i += 1;
     }
 }
 
-/// `y = Σ xₖ·Aₖ` over the rows of `A`, four at a time.
+/// `y += Σ xₖ·Aₖ` over the rows of `A`, four at a time.
 #[inline(always)]
 pub(super) fn sum_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
     let n = y.len();
-    y.fill(E::from_f64(0.0));
     let mut k = 0;
     while k + 4 <= x.len() {
         let row = |i: usize| &a[(k + i) * stride..][..n];

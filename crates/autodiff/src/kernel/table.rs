@@ -34,7 +34,7 @@ pub struct Table<E: 'static> {
     pub(crate) narrow: fn(&Narrow<'_, E>, &mut [E]),
     /// `(A, stride, x, y)`: `yᵢ = Aᵢ·x` for the rows of `A`.
     pub(crate) dot_rows: fn(&[E], usize, &[E], &mut [E]),
-    /// `(A, stride, x, y)`: `y = Σ xₖ·Aₖ` over the rows of `A`.
+    /// `(A, stride, x, y)`: `y += Σ xₖ·Aₖ` over the rows of `A`.
     pub(crate) sum_rows: fn(&[E], usize, &[E], &mut [E]),
 }
 

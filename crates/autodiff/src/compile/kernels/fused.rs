@@ -155,6 +155,7 @@ impl Fused {
     }
 
     /// Roughly the time of a run, in multiply-adds.
+    #[cfg(feature = "parallel")]
     pub(super) fn work(&self) -> u64 {
         let each = |i: &Instr| if i.is_row() { self.n / self.columns } else { self.n } * i.weight();
         self.code.iter().map(each).sum::<usize>() as u64
@@ -227,9 +228,9 @@ impl Fused {
     }
 
     pub(super) fn run<E: Element>(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
-        let per_late: usize = self.lates.iter().map(|l| l.len).sum();
-        for (late, acc) in self.late_parts(&mut scratch.late, per_late) {
-            acc.fill(neutral(late.fold));
+        let per_late = self.late_len();
+        for chunk in scratch.late[..per_late * self.chunks].chunks_exact_mut(per_late.max(1)) {
+            self.begin(chunk);
         }
         if self.n > 0 {
             let slots = Shared::new(&mut scratch.slots[..self.slots * self.block * self.scratch]);
@@ -244,33 +245,41 @@ impl Fused {
                 self.walk(bases, slots, late, pointers, range);
             });
         }
+        self.finish(bases, &scratch.late, per_late, self.chunks);
+    }
+
+    /// Puts together what the chunks have gathered; they stand `stride` elements apart.
+    pub(super) fn finish<E: Element>(&self, bases: &Bases<E>, lates: &[E], stride: usize, chunks: usize) {
         let table = E::kernels();
         let mut offset = 0;
         for late in &self.lates {
             let out = bases.write(late.out, 0, late.len);
-            out.copy_from_slice(&scratch.late[offset..offset + late.len]);
-            for chunk in 1..self.chunks {
-                let part = &scratch.late[chunk * per_late + offset..][..late.len];
+            out.copy_from_slice(&lates[offset..offset + late.len]);
+            for chunk in 1..chunks {
+                let part = &lates[chunk * stride + offset..][..late.len];
                 (table.fold_columns)(late.fold, part, 0, out);
             }
             offset += late.len;
         }
     }
 
-    /// Every late reduction's part of every chunk.
-    fn late_parts<'a, E>(&'a self, all: &'a mut [E], per: usize) -> impl Iterator<Item = (&'a Late, &'a mut [E])> {
-        all[..per * self.chunks].chunks_exact_mut(per.max(1)).flat_map(|chunk| {
-            let mut rest = chunk;
-            self.lates.iter().map(move |late| {
-                let (part, after) = std::mem::take(&mut rest).split_at_mut(late.len);
-                rest = after;
-                (late, part)
-            })
-        })
+    /// Elements that the late reductions gather in.
+    pub(super) fn late_len(&self) -> usize {
+        self.lates.iter().map(|l| l.len).sum()
     }
 
-    /// One chunk.
-    fn walk<E: Element>(
+    /// Sets what the late reductions gather in to what each starts from.
+    pub(super) fn begin<E: Element>(&self, lates: &mut [E]) {
+        let mut rest = lates;
+        for late in &self.lates {
+            let (part, after) = rest.split_at_mut(late.len);
+            part.fill(neutral(late.fold));
+            rest = after;
+        }
+    }
+
+    /// A range of the domain, of whole rows.
+    pub(super) fn walk<E: Element>(
         &self,
         bases: &Bases<E>,
         slots: &mut [E],

@@ -70,6 +70,45 @@ impl MatMul {
     }
 }
 
+impl MatMul {
+    /// The rows `from..to` of the result; for a single product.
+    pub(super) fn run_rows<E: Element>(&self, bases: &Bases<E>, from: usize, to: usize) {
+        let product = Product {
+            m: to - from,
+            k: self.k,
+            n: self.n,
+            a: &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[0]..],
+            a_strides: self.a.strides,
+            b: &bases.read_all(self.b.buffer)[self.b.offset..],
+            b_strides: self.b.strides,
+            wake: false,
+        };
+        multiply(&product, bases.write(self.out, from * self.n, (to - from) * self.n));
+    }
+
+    /// Whether [`add_inner`](MatMul::add_inner) has a kernel for the way its factors stand.
+    pub(in super::super) fn can_add_inner(&self) -> bool {
+        let whole_rows = self.b.strides[1] == 1 || self.n == 1;
+        if self.n == 1 { self.a.strides[0] == 1 && self.b.strides[0] == 1 } else { whole_rows }
+    }
+
+    /// Adds what the range `from..to` of the inner axis gives to the result; for a single product.
+    pub(super) fn add_inner<E: Element>(&self, bases: &Bases<E>, from: usize, to: usize, out: &mut [E]) {
+        let table = E::kernels();
+        let a = &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[1]..];
+        let b = &bases.read_all(self.b.buffer)[self.b.offset + from * self.b.strides[0]..];
+        if self.n == 1 {
+            (table.sum_rows)(a, self.a.strides[1], &b[..to - from], out);
+        } else {
+            let (m, k, n) = (self.m, to - from, self.n);
+            (table.narrow)(
+                &Narrow { m, k, n, a, a_strides: self.a.strides, b, b_stride: self.b.strides[0], add: true },
+                out,
+            );
+        }
+    }
+}
+
 /// Multiply-adds up to which packing costs more than it saves.
 const TINY: usize = 1 << 15;
 
@@ -100,10 +139,12 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, out: &mut [E]) 
     }
     if n == 1 && a_strides[0] == 1 && b_strides[0] == 1 {
         // A vector against rows: C = Σ bₖ·Aₖ.
+        out.fill(E::from_f64(0.0));
         (table.sum_rows)(a, a_strides[1], &b[..k], out);
         return;
     }
     if m == 1 && b_strides[1] == 1 && a_strides[1] == 1 {
+        out.fill(E::from_f64(0.0));
         (table.sum_rows)(b, b_strides[0], &a[..k], out);
         return;
     }

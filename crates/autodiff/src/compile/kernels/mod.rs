@@ -5,6 +5,7 @@ mod fused;
 mod joined;
 mod matmul;
 mod op;
+mod rows;
 mod scalars;
 mod strided;
 
@@ -12,6 +13,7 @@ pub(super) use fused::{Fused, Instr, Late, LateKind, Location};
 pub(super) use joined::{Joined, Part};
 pub(super) use matmul::{MatMul, Source};
 pub(super) use op::OpKernel;
+pub(super) use rows::{Part as RowPart, Rows};
 pub(super) use scalars::{ScalarInstr, Scalars, scalar_binary, scalar_unary};
 pub(super) use strided::Load;
 
@@ -23,6 +25,7 @@ use crate::scalar::Element;
 pub(super) enum Kernel<E> {
     Fused(Fused),
     MatMul(MatMul),
+    Rows(Rows),
     Joined(Joined),
     Scalars(Scalars<E>),
     Op(OpKernel),
@@ -45,6 +48,7 @@ impl<E: Element> Kernel<E> {
             Self::Fused(kernel) => kernel.scratch_sizes(),
             Self::Scalars(kernel) => (kernel.slots, 0, 0),
             Self::Op(kernel) => (kernel.scratch(), 0, 0),
+            Self::Rows(kernel) => kernel.scratch_sizes(),
             Self::MatMul(_) | Self::Joined(_) => (0, 0, 0),
         }
     }
@@ -53,6 +57,7 @@ impl<E: Element> Kernel<E> {
         match self {
             Self::Fused(kernel) => kernel.run(bases, scratch),
             Self::MatMul(kernel) => kernel.run(bases),
+            Self::Rows(kernel) => kernel.run(bases, scratch),
             Self::Joined(kernel) => kernel.run(bases),
             Self::Scalars(kernel) => kernel.run(bases, &mut scratch.slots),
             Self::Op(kernel) => kernel.run(bases, &mut scratch.slots),
@@ -64,6 +69,7 @@ impl<E: Element> Kernel<E> {
         match self {
             Self::Fused(kernel) => kernel.buffers(),
             Self::MatMul(kernel) => (vec![kernel.a.buffer, kernel.b.buffer], vec![kernel.out]),
+            Self::Rows(kernel) => kernel.buffers(),
             Self::Joined(kernel) => (kernel.parts.iter().map(|p| p.load.buffer).collect(), vec![kernel.out]),
             Self::Scalars(kernel) => kernel.buffers(),
             Self::Op(kernel) => (kernel.args.to_vec(), vec![kernel.out]),
@@ -71,10 +77,12 @@ impl<E: Element> Kernel<E> {
     }
 
     /// The work that may be shared between threads, in multiply-adds.
+    #[cfg(feature = "parallel")]
     pub(super) fn work(&self) -> u64 {
         match self {
             Self::Fused(kernel) if kernel.chunks > 1 => kernel.work(),
             Self::MatMul(kernel) => kernel.flops() / 2,
+            Self::Rows(kernel) => kernel.flops() / 2,
             _ => 0,
         }
     }
@@ -84,6 +92,7 @@ impl<E: Element> Kernel<E> {
         match self {
             Self::Fused(kernel) => kernel.flops(),
             Self::MatMul(kernel) => kernel.flops(),
+            Self::Rows(kernel) => kernel.flops(),
             Self::Joined(_) => 0,
             Self::Scalars(kernel) => kernel.flops(),
             Self::Op(kernel) => kernel.flops(),
@@ -95,6 +104,7 @@ impl<E: Element> Kernel<E> {
         match self {
             Self::Fused(kernel) => kernel.describe(),
             Self::MatMul(kernel) => kernel.describe(),
+            Self::Rows(kernel) => kernel.describe(),
             Self::Joined(kernel) => format!("concat of {} parts", kernel.parts.len()),
             Self::Scalars(kernel) => format!("{} instructions on single numbers", kernel.code.len()),
             Self::Op(kernel) => kernel.op.to_string(),

@@ -1,0 +1,175 @@
+//! Several kernels in one pass over their rows, block by block, while a block is in the second cache: what one writes of
+//! a block, and the rows of a large factor, are near when the next one reads them.
+
+use super::super::memory::{Bases, Shared};
+use super::{Fused, MatMul, Scratch, for_each_chunk, thread_index};
+use crate::scalar::Element;
+
+/// A kernel that works on a range of rows.
+#[derive(Clone, Debug)]
+pub(in super::super) enum Part {
+    /// Rows of a product.
+    Product(MatMul),
+    /// A product whose inner axis are the rows: complete after the last block.
+    Sum(MatMul),
+    /// A walk over so many elements a row.
+    Walk(Fused, usize),
+}
+
+impl Part {
+    /// Elements that are only complete after the last block.
+    fn late_len(&self) -> usize {
+        match self {
+            Self::Product(_) => 0,
+            Self::Sum(product) => product.m * product.n,
+            Self::Walk(walk, _) => walk.late_len(),
+        }
+    }
+}
+
+/// The kernels, in order.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Rows {
+    parts: Vec<Part>,
+    /// Rows of a block.
+    block: usize,
+    rows: usize,
+    /// Chunks of rows that threads may share; by size alone, so that the result does not depend on the threads.
+    chunks: usize,
+    /// Threads that need a scratch of their own.
+    scratch: usize,
+}
+
+impl Rows {
+    pub(in super::super) fn new(parts: Vec<Part>, rows: usize, block: usize, threads: usize) -> Self {
+        let mut kernel = Self { parts, block, rows, chunks: 1, scratch: 1 };
+        let late: usize = kernel.parts.iter().map(Part::late_len).sum();
+        // What is gathered in every chunk must be small beside the work.
+        let work = usize::try_from(kernel.flops()).unwrap_or(usize::MAX);
+        kernel.chunks = (work >> 18).clamp(1, 8).min(work / (64 * late).max(1)).min(rows.div_ceil(block)).max(1);
+        kernel.scratch = if kernel.chunks > 1 { threads } else { 1 };
+        kernel
+    }
+
+    fn late_len(&self) -> usize {
+        self.parts.iter().map(Part::late_len).sum()
+    }
+
+    fn walks(&self) -> impl Iterator<Item = &Fused> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Walk(walk, _) => Some(walk),
+            Part::Product(_) | Part::Sum(_) => None,
+        })
+    }
+
+    /// Elements of blocks and registers that one thread needs.
+    fn own_sizes(&self) -> (usize, usize) {
+        let slots = self.walks().map(|walk| walk.slots * walk.block).max().unwrap_or(0);
+        (slots, self.walks().map(|walk| walk.locations.len()).max().unwrap_or(0))
+    }
+
+    pub(super) fn scratch_sizes(&self) -> (usize, usize, usize) {
+        let (slots, registers) = self.own_sizes();
+        (slots * self.scratch, self.late_len() * self.chunks, registers * self.scratch)
+    }
+
+    pub(super) fn flops(&self) -> u64 {
+        let each = |part: &Part| match part {
+            Part::Product(product) | Part::Sum(product) => product.flops(),
+            Part::Walk(walk, _) => walk.flops(),
+        };
+        self.parts.iter().map(each).sum()
+    }
+
+    pub(super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
+        let (mut read, mut written) = (Vec::new(), Vec::new());
+        for part in &self.parts {
+            match part {
+                Part::Product(product) | Part::Sum(product) => {
+                    read.extend([product.a.buffer, product.b.buffer]);
+                    written.push(product.out);
+                }
+                Part::Walk(walk, _) => {
+                    let (r, w) = walk.buffers();
+                    read.extend(r);
+                    written.extend(w);
+                }
+            }
+        }
+        read.retain(|buffer| !written.contains(buffer));
+        (read, written)
+    }
+
+    pub(super) fn describe(&self) -> String {
+        let each = |part: &Part| match part {
+            Part::Product(product) | Part::Sum(product) => product.describe(),
+            Part::Walk(walk, _) => walk.describe(),
+        };
+        let parts: Vec<String> = self.parts.iter().map(each).collect();
+        format!("{} rows, {} at a time: {}", self.rows, self.block, parts.join("; "))
+    }
+
+    pub(super) fn run<E: Element>(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
+        let per_late = self.late_len();
+        let (own_slots, own_registers) = self.own_sizes();
+        {
+            let slots = Shared::new(&mut scratch.slots[..own_slots * self.scratch]);
+            let lates = Shared::new(&mut scratch.late[..per_late * self.chunks]);
+            let pointers = Shared::new(&mut scratch.pointers[..own_registers * self.scratch]);
+            let per_chunk = self.rows.div_ceil(self.chunks).next_multiple_of(self.block);
+            for_each_chunk(0..self.chunks, &|chunk| {
+                let own = if self.scratch > 1 { thread_index().min(self.scratch - 1) } else { 0 };
+                let slots = slots.part(own * own_slots, own_slots);
+                let pointers = pointers.part(own * own_registers, own_registers);
+                let lates = lates.part(chunk * per_late, per_late);
+                self.begin(lates);
+                let end = ((chunk + 1) * per_chunk).min(self.rows);
+                for from in (chunk * per_chunk..end).step_by(self.block) {
+                    let to = (from + self.block).min(end);
+                    let mut rest = &mut *lates;
+                    for part in &self.parts {
+                        let (late, after) = rest.split_at_mut(part.late_len());
+                        rest = after;
+                        match part {
+                            Part::Product(product) => product.run_rows(bases, from, to),
+                            Part::Sum(product) => product.add_inner(bases, from, to, late),
+                            Part::Walk(walk, columns) => {
+                                let registers = &mut pointers[..walk.locations.len()];
+                                walk.walk(bases, slots, late, registers, from * columns..to * columns);
+                            }
+                        }
+                    }
+                }
+            });
+        }
+        let mut offset = 0;
+        for part in &self.parts {
+            match part {
+                Part::Product(_) => {}
+                Part::Sum(product) => {
+                    let out = bases.write(product.out, 0, product.m * product.n);
+                    out.copy_from_slice(&scratch.late[offset..][..out.len()]);
+                    for chunk in 1..self.chunks {
+                        let more = &scratch.late[chunk * per_late + offset..][..out.len()];
+                        out.iter_mut().zip(more).for_each(|(sum, &x)| *sum += x);
+                    }
+                }
+                Part::Walk(walk, _) => walk.finish(bases, &scratch.late[offset..], per_late, self.chunks),
+            }
+            offset += part.late_len();
+        }
+    }
+
+    fn begin<E: Element>(&self, lates: &mut [E]) {
+        let mut rest = lates;
+        for part in &self.parts {
+            let (late, after) = rest.split_at_mut(part.late_len());
+            rest = after;
+            match part {
+                Part::Product(_) => {}
+                Part::Sum(_) => late.fill(E::from_f64(0.0)),
+                Part::Walk(walk, _) => walk.begin(late),
+            }
+        }
+    }
+}
