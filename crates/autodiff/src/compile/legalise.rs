@@ -4,7 +4,8 @@
 use super::graph::{Builder, Fold, Graph, Place};
 use super::view::View;
 use crate::op::{Op, Unary};
-use crate::shape::{Axes, Shape};
+use crate::shape::{Axes, Shape, size, without};
+use crate::tensor::Tensor;
 use rustc_hash::FxHashMap;
 
 /// A graph in which every view resolves, and the values that are views: of which value, and how.
@@ -35,6 +36,14 @@ fn is_view_op(op: &Op) -> bool {
         Op::Pad(pads) => pads.iter().all(|p| p.interior == 0),
         _ => false,
     }
+}
+
+/// The sizes before, of, and behind neighbouring axes, where rows long enough to add up whole stand behind them.
+fn middle(shape: &Shape, axes: &[usize]) -> Option<[usize; 3]> {
+    let (first, last) = (*axes.first()?, *axes.last()? + 1);
+    let neighbours = last - first == axes.len();
+    let parts = [size(&shape[..first]), size(&shape[first..last]), size(&shape[last..])];
+    (neighbours && parts[2] >= 4 && parts.iter().all(|&n| n > 0)).then_some(parts)
 }
 
 /// A copy of a value, as an op: the identity.
@@ -92,6 +101,15 @@ pub(super) fn legalise(graph: &Graph, fold: Fold) -> Legal {
                 let leading = axes.iter().all(|&a| a < count);
                 if trailing || leading {
                     return builder.raw(op.clone(), args);
+                }
+                if let (Op::Sum(_), Some([stack, summed, columns])) = (op, middle(&shape, axes)) {
+                    // Sums of rows, stack by stack: a product with ones reads whole rows, where a walk would read columns.
+                    let x = views.contiguous(builder, args[0]);
+                    let x = views.put(builder, &Op::Reshape([stack, summed, columns][..].into()), x);
+                    let ones = builder.constant(Tensor::<f64>::ones(&[1, summed]).into());
+                    let ones = views.put(builder, &Op::Broadcast([stack, 1, summed][..].into()), ones);
+                    let sums = builder.raw(Op::MatMul { ta: false, tb: false }, &[ones, x]);
+                    return views.put(builder, &Op::Reshape(without(&shape, axes)), sums);
                 }
                 let order: Axes = (0..rank).filter(|a| !axes.contains(a)).chain(axes.iter().copied()).collect();
                 let moved = views.put(builder, &Op::Permute(order), args[0]);

@@ -167,14 +167,10 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, out: &mut [E]) 
         });
         return;
     }
-    if m <= SHORT && m * n * k <= TINY && k * n <= TRANSPOSED {
+    if m <= SHORT && m * n * k <= TINY && k * n <= TRANSPOSED && b_strides[0] == 1 {
         // Few rows against the columns of a small matrix: turned first, it is the case above.
         let mut turned = [E::from_f64(0.0); TRANSPOSED];
-        for (j, column) in (0..n).map(|j| (j, &b[j * b_strides[1]..])) {
-            for i in 0..k {
-                turned[i * n + j] = column[i * b_strides[0]];
-            }
-        }
+        (table.turn)(b, b_strides[1], n, &mut turned[..k * n]);
         return (table.narrow)(&Narrow { b: &turned[..k * n], b_stride: n, ..narrow(false) }, out);
     }
     E::gemm(*p, out);

@@ -1,0 +1,191 @@
+//! The parts of compiled programs: elementary functions, fused chains, products, lanes, loops, and compiling itself.
+//!
+//! `cargo bench --bench parts` prints criterion's report, then each part beside what it replaces, measured in turn.
+
+use autodiff::{CompileOptions, Executable, Program, Scan, ScanInputs, Storage, Tensor, Value, Var};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
+use std::hint::black_box;
+
+#[path = "support/side_by_side.rs"]
+mod side_by_side;
+use side_by_side::ratio;
+
+fn one_thread() -> CompileOptions {
+    CompileOptions::default().threads(1)
+}
+
+/// An executable with its inputs and outputs.
+struct Ready {
+    executable: Executable<f64>,
+    inputs: Vec<Tensor<f64>>,
+    outputs: Vec<Tensor<f64>>,
+}
+
+impl Ready {
+    fn new(program: &Program) -> Self {
+        let executable = program.compile::<f64>(one_thread());
+        let wave =
+            |shape: &[usize]| Tensor::from_fn(shape, |i| 0.6 + 0.3 * ((i.iter().sum::<usize>() * 7) as f64).sin());
+        let inputs = executable.input_shapes().iter().map(|s| wave(s)).collect();
+        let outputs = executable.output_shapes().iter().map(|s| Tensor::zeros(s)).collect();
+        Self { executable, inputs, outputs }
+    }
+
+    fn run(&mut self) {
+        self.executable.run_into(black_box(&self.inputs), &mut self.outputs).expect("the inputs were made for it");
+    }
+}
+
+fn record(
+    shapes: &[&[usize]],
+    f: impl for<'t> FnOnce(&[Var<'t, autodiff::Abstract>]) -> Var<'t, autodiff::Abstract>,
+) -> Program {
+    Program::record(shapes, f).expect("there are inputs")
+}
+
+/// `y = f(x)` over 4,096 elements, compiled, and the standard library's function one by one.
+fn elementary() -> Vec<(&'static str, Program, fn(f64) -> f64)> {
+    let over =
+        |f: for<'t> fn(Var<'t, autodiff::Abstract>) -> Var<'t, autodiff::Abstract>| record(&[&[4096]], |x| f(x[0]));
+    vec![
+        ("exp", over(|x| x.exp()), f64::exp),
+        ("ln", over(|x| x.ln()), f64::ln),
+        ("tanh", over(|x| x.tanh()), f64::tanh),
+        ("sin", over(|x| x.sin()), f64::sin),
+        ("pow", over(|x| x.powf(1.7)), |x| x.powf(1.7)),
+    ]
+}
+
+/// tanh(x·w + b)·s − y, element by element.
+fn chain(n: usize) -> Program {
+    record(&[&[n], &[n], &[n], &[n], &[n]], |a| (a[0] * a[1] + a[2]).tanh() * a[3] - a[4])
+}
+
+/// One Runge–Kutta step of the Lotka–Volterra equations, on single numbers.
+fn lotka_volterra() -> Program {
+    Program::record_many(&[&[], &[], &[], &[], &[], &[]], |a| {
+        let (p, h) = (&a[..4], 0.01);
+        let f = |x, y| (p[0] * x - p[1] * (x * y), p[3] * (x * y) - p[2] * y);
+        let (x, y) = (a[4], a[5]);
+        let k1 = f(x, y);
+        let k2 = f(x + k1.0 * (h / 2.0), y + k1.1 * (h / 2.0));
+        let k3 = f(x + k2.0 * (h / 2.0), y + k2.1 * (h / 2.0));
+        let k4 = f(x + k3.0 * h, y + k3.1 * h);
+        vec![x + (k1.0 + (k2.0 + k3.0) * 2.0 + k4.0) * (h / 6.0), y + (k1.1 + (k2.1 + k3.1) * 2.0 + k4.1) * (h / 6.0)]
+    })
+    .expect("there are inputs")
+}
+
+/// A straight line of `n` operations on single numbers.
+fn straight_line(n: usize) -> Program {
+    record(&[&[], &[]], |x| (0..n).fold(x[0], |y, i| if i % 2 == 0 { y * x[1] } else { y + x[1] * (i as f64) }))
+}
+
+fn parts(c: &mut Criterion) {
+    let mut group = c.benchmark_group("elementary_4096_f64");
+    group.throughput(Throughput::Elements(4096));
+    for (name, program, _) in elementary() {
+        let mut ready = Ready::new(&program);
+        group.bench_function(name, |b| b.iter(|| ready.run()));
+    }
+    group.finish();
+
+    let mut group = c.benchmark_group("chain_f64");
+    for n in [10_000, 100_000, 1_000_000] {
+        group.throughput(Throughput::Elements(n as u64));
+        let mut ready = Ready::new(&chain(n));
+        group.bench_with_input(BenchmarkId::from_parameter(n), &n, |b, _| b.iter(|| ready.run()));
+    }
+    group.finish();
+
+    let mut group = c.benchmark_group("product_f64");
+    for [m, k, n] in [[10, 10, 10], [100, 784, 10], [100, 784, 256], [1000, 784, 256]] {
+        group.throughput(Throughput::Elements((m * k * n) as u64));
+        let mut ready = Ready::new(&record(&[&[m, k], &[k, n]], |x| x[0].matmul(&x[1])));
+        group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| ready.run()));
+    }
+    group.finish();
+
+    let step = lotka_volterra();
+    let gradient = step.vjp(&[0, 1, 2, 3, 4, 5]).expect("every input is used");
+    let mut group = c.benchmark_group("lanes_lotka_volterra_vjp");
+    for lanes in [1, 16, 128, 1024] {
+        group.throughput(Throughput::Elements(lanes as u64));
+        let program = if lanes == 1 {
+            gradient.clone()
+        } else {
+            gradient.batch(lanes, &[Some(0); 8], &[0; 6]).expect("eight inputs, six outputs")
+        };
+        let mut ready = Ready::new(&program);
+        group.bench_with_input(BenchmarkId::from_parameter(lanes), &lanes, |b, _| b.iter(|| ready.run()));
+    }
+    group.finish();
+
+    let shapes = ScanInputs { state: &[&[32][..]], params: &[&[32, 32][..]], ..Default::default() };
+    let scan = Scan::record(shapes, |s| vec![s.params[0].matmul(&s.state[0]).tanh()]).expect("one state");
+    let mut group = c.benchmark_group("loop_1000_steps_there_and_back");
+    for (name, storage) in [("all", Storage::All), ("ten_states", Storage::Bytes(10 * 256))] {
+        let mut compiled = scan.compile::<f64>(1000, storage, one_thread()).expect("the parameter is used");
+        let (state, params) = ([Tensor::ones(&[32])], [Tensor::full(&[32, 32], 0.03)]);
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                let inputs = ScanInputs { state: &state, params: &params, ..Default::default() };
+                let end = compiled.forward(inputs).expect("the inputs fit");
+                end.backward(&[Tensor::ones(&[32])]).expect("the cotangent fits")
+            });
+        });
+    }
+    group.finish();
+
+    let mut group = c.benchmark_group("compile");
+    for n in [1000, 10_000, 100_000] {
+        group.throughput(Throughput::Elements(n as u64));
+        let program = straight_line(n);
+        group.bench_with_input(BenchmarkId::new("straight_line", n), &n, |b, _| {
+            b.iter(|| black_box(&program).compile::<f64>(one_thread()));
+        });
+    }
+    group.finish();
+}
+
+fn ratios() {
+    println!("\nEach part beside what it replaces, one thread, f64");
+    for (name, program, standard) in elementary() {
+        let mut ready = Ready::new(&program);
+        let x = ready.inputs[0].clone();
+        let mut y = vec![0.0; x.len()];
+        ratio(
+            &format!("{name} of 4,096 elements / the standard library's"),
+            "< 1",
+            || ready.run(),
+            || black_box(&x).data().iter().zip(&mut y).for_each(|(&x, y)| *y = standard(x)),
+        );
+    }
+    let n = 100_000;
+    let mut ready = Ready::new(&chain(n));
+    let program = chain(n);
+    let inputs = ready.inputs.clone();
+    ratio(
+        "tanh(x·w + b)·s − y, 100,000 elements: fused / interpreted",
+        "< 1",
+        || ready.run(),
+        || drop(black_box(program.run(&inputs))),
+    );
+    let gradient = lotka_volterra().vjp(&[0, 1, 2, 3, 4, 5]).expect("every input is used");
+    let lanes = gradient.batch(128, &[Some(0); 8], &[0; 6]).expect("eight inputs, six outputs");
+    let (mut one, mut many) = (Ready::new(&gradient), Ready::new(&lanes));
+    ratio(
+        "VJP of a Runge–Kutta step: 128 lanes / 128 times one",
+        "< 0.3",
+        || many.run(),
+        || (0..128).for_each(|_| one.run()),
+    );
+}
+
+criterion_group!(benches, parts);
+
+fn main() {
+    benches();
+    ratios();
+    Criterion::default().configure_from_args().final_summary();
+}
