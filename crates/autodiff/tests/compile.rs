@@ -96,6 +96,24 @@ fn derivatives_cost_what_a_careful_person_would_write() {
 }
 
 #[test]
+fn what_is_multiplied_by_zero_is_left_out_only_on_request() {
+    let f = Program::record(&[&[3, 3], &[3]], |x| {
+        let zeros = x[0].constant(Tensor::<f64>::zeros(&[3]));
+        x[0].exp().matmul(&(zeros * x[1])) + x[1]
+    })
+    .unwrap();
+    let mut plain = f.compile::<f64>(CompileOptions::default());
+    let mut finite = f.compile::<f64>(CompileOptions::default().assume_finite(true));
+    let inputs = [Tensor::full(&[3, 3], 1.5), Tensor::from([1.0, 2.0, 3.0])];
+    assert_eq!(finite.run(&inputs).unwrap()[0].data(), plain.run(&inputs).unwrap()[0].data());
+    assert_eq!((plain.cost().1 > 20, finite.cost().1), (true, 0));
+    // An overflow that meets the zero shows, unless it was promised not to happen.
+    let large = [Tensor::full(&[3, 3], 1e4), inputs[1].clone()];
+    assert!(plain.run(&large).unwrap()[0].data().iter().all(|x| x.is_nan()));
+    assert_eq!(finite.run(&large).unwrap()[0].data(), inputs[1].data());
+}
+
+#[test]
 fn threads_change_no_bit() {
     let gradient = network().value_and_grad(&P).unwrap();
     let inputs = inputs::<f32>(&gradient);

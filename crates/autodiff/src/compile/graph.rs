@@ -43,6 +43,8 @@ pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) inputs: Vec<Place>,
     pub(super) outputs: Vec<Place>,
+    /// Whether every value may be taken to be finite.
+    pub(super) finite: bool,
 }
 
 impl Graph {
@@ -123,6 +125,7 @@ impl Graph {
     /// Passes the nodes one by one to `f`, which puts each into a builder and says where; then drops what is dead.
     pub(super) fn rebuild(&self, fold: Fold, mut f: impl FnMut(&mut Builder, Place, &Node, &[Place]) -> Place) -> Self {
         let mut builder = Builder::new(fold, self.nodes.len());
+        builder.finite = self.finite;
         let mut places: Vec<Place> = Vec::with_capacity(self.nodes.len());
         let mut args = Args::new();
         for (i, node) in self.nodes.iter().enumerate() {
@@ -142,6 +145,7 @@ impl Graph {
             nodes: builder.nodes,
             inputs: self.inputs.iter().map(|&i| places[i as usize]).collect(),
             outputs: self.outputs.iter().map(|&i| places[i as usize]).collect(),
+            finite: self.finite,
         };
         graph.without_dead_code()
     }
@@ -193,6 +197,8 @@ pub(super) struct Builder {
     fold: Fold,
     /// The checkpoint that is being put.
     checkpoint: u32,
+    /// Whether zero times anything is zero.
+    pub(super) finite: bool,
 }
 
 impl Builder {
@@ -203,6 +209,7 @@ impl Builder {
             splats: Vec::with_capacity(capacity),
             fold,
             checkpoint: 0,
+            finite: false,
         }
     }
 

@@ -18,6 +18,16 @@ impl Load {
         self.axes.iter().all(|a| a.stride == 0 && a.low == 0 && a.high == a.len as isize)
     }
 
+    /// First element and distance, if all elements stand equally far apart, in order.
+    pub(in super::super) fn line(&self) -> Option<(usize, usize)> {
+        match self.axes[..] {
+            [Axis { stride, low: 0, high, len }] if stride > 0 && high == len as isize => {
+                Some((usize::try_from(self.offset).ok()?, stride as usize))
+            }
+            _ => None,
+        }
+    }
+
     /// Elements `start..` of the view, in order.
     pub(in super::super) fn read<E: Element>(&self, data: &[E], start: usize, out: &mut [E]) {
         let Some((inner, outer)) = self.axes.split_last() else {

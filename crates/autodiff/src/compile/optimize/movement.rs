@@ -124,6 +124,19 @@ impl Builder {
     pub(super) fn joined(&mut self, op: &Op, args: &[Place]) -> Option<Place> {
         match (op, args) {
             (Op::Concat(_), &[x]) => Some(x),
+            // Parts that were joined along the same axis are joined at once.
+            (Op::Concat(axis), _)
+                if args.iter().any(|&x| matches!(self.op(x), Some((Op::Concat(a), _)) if a == axis)) =>
+            {
+                let mut parts: Vec<Place> = Vec::with_capacity(args.len());
+                for &x in args {
+                    match self.op(x) {
+                        Some((Op::Concat(inner), inner_parts)) if inner == axis => parts.extend_from_slice(inner_parts),
+                        _ => parts.push(x),
+                    }
+                }
+                Some(self.emit(op, &parts))
+            }
             (Op::Stack(axis), _) => {
                 let mut shape = self.shape(args[0]);
                 shape.insert(*axis, 1);

@@ -66,6 +66,7 @@ impl Builder {
         }
         match op {
             Unary::StopGradient | Unary::Powi(1) => return Some(x),
+            Unary::Mul(Literal(0.0)) if self.finite => return Some(self.full(&shape, 0.0)),
             Unary::Add(Literal(0.0)) | Unary::Mul(Literal(1.0)) | Unary::DivBy(Literal(1.0)) => return Some(x),
             Unary::Mul(Literal(-1.0)) => return Some(self.apply(Unary::Neg, x)),
             Unary::SubFrom(Literal(0.0)) => return Some(self.apply(Unary::Neg, x)),

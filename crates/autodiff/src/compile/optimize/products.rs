@@ -38,6 +38,13 @@ impl Builder {
             return Some(self.emit(&Op::MatMul { ta, tb: !tb }, &[a, y]));
         }
         let (sa, sb) = (self.shape(a), self.shape(b));
+        if self.finite && [a, b].into_iter().any(|x| self.splat(x) == Some(0.0)) {
+            let rank = sa.len();
+            let rows = if ta { sa[rank - 1] } else { sa[rank - 2] };
+            let columns = if tb { sb[rank - 2] } else { sb[rank - 1] };
+            let shape: Shape = sa[..rank - 2].iter().copied().chain([rows, columns]).collect();
+            return Some(self.full(&shape, 0.0));
+        }
         let rank = sa.len();
         let (m, k) = if ta { (sa[rank - 1], sa[rank - 2]) } else { (sa[rank - 2], sa[rank - 1]) };
         let n = if tb { sb[rank - 2] } else { sb[rank - 1] };
