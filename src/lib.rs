@@ -10,6 +10,10 @@ pub use nn;
 mod pages {
     #[doc = include_str!("../docs/engine.md")]
     mod engine {}
+    #[doc = include_str!("../docs/compile.md")]
+    mod compile {}
+    #[doc = include_str!("../docs/benchmarks.md")]
+    mod benchmarks {}
     #[doc = include_str!("../docs/conventions.md")]
     mod conventions {}
     #[doc = include_str!("../docs/jax.md")]

@@ -8,7 +8,7 @@ use autodiff::{Dual, Result, Value, Var, grad, try_grad};
 
 /// 1/|x − a₁| + 1/|x − a₂| for charges at (10, 10 − w) and (10, 0).
 fn potential<R: Value>(x: &[R; 2], w: &R) -> R {
-    let to = |y: R| x[0].shift(-10.0).hypot(&x[1].minus(&y)).recip();
+    let to = |y: R| x[0].shift(-10.0).square().plus(&x[1].minus(&y).square()).sqrt().recip();
     to(w.sub_from(10.0)).plus(&to(w.zeros_like()))
 }
 
