@@ -113,6 +113,79 @@ fn what_is_multiplied_by_zero_is_left_out_only_on_request() {
     assert_eq!(finite.run(&large).unwrap()[0].data(), inputs[1].data());
 }
 
+/// Compares with the interpreter to rounding; an infinity must be the same infinity.
+fn agrees<E: Element>(program: &Program, inputs: &[Tensor<E>], tolerance: f64) {
+    let expected = program.run(inputs).unwrap();
+    let found = program.compile::<E>(CompileOptions::default()).run(inputs).unwrap();
+    for (found, expected) in found.iter().zip(&expected) {
+        assert_eq!(found.dims(), expected.dims());
+        for (a, b) in found.data().iter().zip(expected.data()) {
+            let (a, b) = (a.to_f64(), b.to_f64());
+            assert!(a == b || (a - b).abs() <= tolerance * b.abs(), "{a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn long_rows_of_short_rows_are_reduced_whole() {
+    // 10,000 distances in three dimensions, summed: a row that is too long for a block, of rows of three.
+    let wave = |shape: &[usize]| Tensor::<f64>::from_fn(shape, |i| ((i.iter().sum::<usize>() * 7) as f64).sin() + 1.5);
+    let distances = Program::record(&[&[2, 10_000, 3]], |x| x[0].square().sum(&[2]).sqrt().sum(&[1])).unwrap();
+    agrees(&distances, &[wave(&[2, 10_000, 3])], 1e-12);
+    let tokens = Program::record(&[&[2, 9000, 7]], |x| x[0].logsumexp(&[2]).sum(&[1])).unwrap();
+    agrees(&tokens, &[wave(&[2, 9000, 7])], 1e-12);
+    // Rows of 16, each with a factor of its own, and long rows that end inside one.
+    let scaled = Program::record_many(&[&[1025, 16], &[1025]], |x| {
+        let y = x[0] * x[1].exp().reshape(&[1025, 1]);
+        vec![y.reshape(&[2, 8200]).sum(&[1]), y]
+    })
+    .unwrap();
+    agrees(&scaled, &[wave(&[1025, 16]), wave(&[1025])], 1e-12);
+}
+
+#[test]
+fn extreme_factors_stay_where_they_are() {
+    let square = Program::record(&[&[1]], |x| (x[0] * 1e-25).square().sum_all()).unwrap();
+    agrees::<f32>(&square.grad(&[0]).unwrap(), &[Tensor::full(&[1], 1e30)], 1e-6);
+    let twice = Program::record(&[&[1]], |x| x[0] * 1e25 * 1e25).unwrap();
+    agrees::<f32>(&twice, &[Tensor::zeros(&[1])], 0.0);
+    let scaled = Program::record(&[&[1], &[1]], |x| x[0] * 1e-20 * x[1]).unwrap();
+    agrees::<f32>(&scaled, &[Tensor::full(&[1], 1e30), Tensor::full(&[1], 1e15)], 1e-6);
+}
+
+#[test]
+fn empty_axes_keep_their_meaning() {
+    let empty = Program::record_many(&[&[2, 0], &[1]], |x| {
+        vec![x[0].logsumexp(&[1]), (x[0] + x[1] * 2.0).sum(&[1]), x[0].max_over(&[1])]
+    })
+    .unwrap();
+    agrees(&empty, &[Tensor::<f64>::zeros(&[2, 0]), Tensor::full(&[1], f64::INFINITY)], 0.0);
+    let part = autodiff::op::Range { start: 0, stop: 10, step: 2 };
+    let none = autodiff::op::Range { start: 5, stop: 5, step: 1 };
+    let slices = Program::record(&[&[10]], |x| x[0].slice(&[part]).slice(&[none]).sum_all()).unwrap();
+    agrees(&slices, &[Tensor::<f64>::ones(&[10])], 0.0);
+}
+
+#[test]
+fn executables_run_inside_pools_of_any_size() {
+    let n = 100_000;
+    let f = Program::record(&[&[n], &[2000, 300], &[300, 4]], |x| {
+        let rows = x[1].matmul(&x[2]).tanh();
+        x[0].tanh().square().sum_all() + x[1].matmul_with(&rows, true, false).square().sum_all()
+    });
+    let gradient = f.unwrap().grad(&[0, 2]).unwrap();
+    let inputs = inputs::<f64>(&gradient);
+    let expected = gradient.compile::<f64>(CompileOptions::default().threads(1)).run(&inputs).unwrap();
+    for threads in [1, 2, 4] {
+        let mut executable = gradient.compile::<f64>(CompileOptions::default().threads(threads));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+        for _ in 0..20 {
+            let found = pool.install(|| executable.run(&inputs).unwrap());
+            assert!(found.iter().zip(&expected).all(|(a, b)| a.data() == b.data()), "{threads} threads");
+        }
+    }
+}
+
 #[test]
 fn threads_change_no_bit() {
     let gradient = network().value_and_grad(&P).unwrap();

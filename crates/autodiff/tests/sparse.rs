@@ -107,6 +107,21 @@ fn hessians_of_chains_and_arrows() {
 }
 
 #[test]
+fn patterns_that_are_found_from_one_side_only_are_symmetric_all_the_same() {
+    // A user's op is taken to depend on everything it is given, so the pattern is found larger from one side.
+    let cube = autodiff::Custom::new("cube", 1, |x| x[0].map(|x| x * x * x)).jvp(|x, _y, t| x[0].square() * 3.0 * t[0]);
+    let f = Program::record(&[&[6]], |x| {
+        let (u, v) = (x[0].slice_axis(0, 0..3), x[0].slice_axis(0, 3..6));
+        (u * v.custom(&cube)).sum_all()
+    })
+    .unwrap();
+    let x = [Tensor::from([1.0, 1.0, 1.0, 1.0, 2.0, 3.0])];
+    let dense = f.hessian(0, 0).unwrap().run(&x).unwrap();
+    let found = f.sparse_hessian(0).unwrap().run(&x).unwrap().to_dense();
+    assert_eq!(found.data(), dense[0].data());
+}
+
+#[test]
 fn what_cannot_be_sparse_is_said() {
     let two = Program::record_many(&[&[2]], |x| vec![x[0], x[0].sin()]).unwrap();
     assert!(matches!(two.sparse_jacobian(0), Err(Error::Count { .. })));

@@ -157,7 +157,7 @@ impl<'a> Case<'a> {
             directions,
             seconds,
             multiple: if mode == Mode::Primal { 1.0 } else { seconds.median / self.primal },
-            predicted: mode.predicted(directions),
+            predicted: mode.predicted(task, directions),
             ops,
             flops,
             peak_bytes,
@@ -196,20 +196,28 @@ impl<'a> Case<'a> {
         if self.is_scalar() {
             self.gradients(rows, &x, n)?;
             self.second_order(rows, &xv)?;
-            if n * n <= self.settings.largest {
-                let hessian = self.program.hessian(0, 0);
-                // A function without curvature has no Hessian to speak of.
-                if let Ok(hessian) = hessian {
-                    rows.push(self.compiled(Task::Hessian, Mode::ForwardOverReverse, n, &hessian, &x)?);
-                }
-            }
-            if let Ok(sparse) = self.program.sparse_hessian(0)
-                && sparse.colors() < n
-            {
-                rows.push(self.compiled(Task::Hessian, Mode::Sparse, sparse.colors(), sparse.program(), &x)?);
-            }
+            self.hessians(rows, &x, n)?;
         } else {
             self.jacobians(rows, &x, n)?;
+        }
+        Ok(())
+    }
+
+    fn hessians(&self, rows: &mut Vec<Row>, x: &[Tensor<f64>], n: usize) -> Result<()> {
+        let dense = match self.program.hessian(0, 0) {
+            // A function without curvature has no Hessian to speak of.
+            Err(autodiff::Error::Disconnected { .. }) => return Ok(()),
+            dense => dense?,
+        };
+        if n * self.largest_value() <= self.settings.largest {
+            rows.push(self.compiled(Task::Hessian, Mode::ForwardOverReverse, n, &dense, x)?);
+        }
+        // Finding a pattern takes time with its entries: the dense one of a network would take all there is.
+        if self.function.is_structured() {
+            let sparse = self.program.sparse_hessian(0)?;
+            if sparse.colors() < n {
+                rows.push(self.compiled(Task::Hessian, Mode::Sparse, sparse.colors(), sparse.program(), x)?);
+            }
         }
         Ok(())
     }
@@ -259,8 +267,8 @@ impl<'a> Case<'a> {
         if self.m * largest.max(n) <= self.settings.largest {
             rows.push(self.compiled(Task::Jacobian, Mode::ReverseAll, self.m, &self.all_cotangents(n)?, x)?);
         }
-        let sparse = self.program.sparse_jacobian(0)?;
-        if sparse.colors() < n.min(self.m) {
+        let sparse = if self.function.is_structured() { Some(self.program.sparse_jacobian(0)?) } else { None };
+        if let Some(sparse) = sparse.filter(|sparse| sparse.colors() < n.min(self.m)) {
             rows.push(self.compiled(Task::Jacobian, Mode::Sparse, sparse.colors(), sparse.program(), x)?);
         }
         Ok(())

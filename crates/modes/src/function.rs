@@ -86,6 +86,11 @@ impl Function {
         &self.name
     }
 
+    /// Whether its Jacobian or Hessian may have structure worth looking for.
+    pub(crate) fn is_structured(&self) -> bool {
+        !matches!(self.kind, Kind::Mlp | Kind::Dense(_))
+    }
+
     /// The number of inputs it really takes when asked for `n`: some come in groups.
     pub fn inputs(&self, n: usize) -> usize {
         match self.kind {

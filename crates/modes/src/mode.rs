@@ -74,9 +74,11 @@ impl Mode {
     /// their products, of which forward over reverse is known to need no more than 10. It counts operations and moves of
     /// a machine that runs them one by one, so code that is vectorised, or waits for memory, may differ either way.
     /// (Griewank, Walther: Evaluating Derivatives, 2008, sections 3.4 and 4.5.)
-    pub fn predicted(self, directions: usize) -> Option<f64> {
+    pub fn predicted(self, task: Task, directions: usize) -> Option<f64> {
         let n = directions as f64;
         match self {
+            // A Hessian-vector product for each colour, or a JVP or VJP.
+            Self::Sparse if task == Task::Hessian => Some(10.0 * n),
             Self::Primal => None,
             Self::Forward | Self::ForwardAll => Some(1.0 + 1.5 * n),
             Self::ReverseTape | Self::ReverseProgram | Self::ReverseExecutable => Some(4.0),

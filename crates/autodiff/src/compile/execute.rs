@@ -70,7 +70,8 @@ pub(super) struct Compiled<E> {
 /// A program compiled for the element type `E`: run it as often as you like.
 ///
 /// It agrees with [`Program::run`] over [`Tensor`] to rounding. The first run touches its memory; from then on a run
-/// allocates nothing ([`run_into`](Executable::run_into); [`run`](Executable::run) allocates its results). Clones share
+/// allocates nothing ([`run_into`](Executable::run_into); [`run`](Executable::run) allocates its results, and a user's op
+/// arrays for its arguments). Clones share
 /// what was compiled and have memory of their own. `Send`.
 ///
 /// ```
@@ -223,10 +224,11 @@ impl<E: Element> Executable<E> {
                 pointers: vec![Pointer::none(); compiled.registers],
             },
         };
+        let start = executable.arena.start();
         for (i, (home, buffer)) in compiled.homes.iter().zip(&compiled.buffers).enumerate() {
             match *home {
                 Home::Constant(constant) => executable.bases.set_read_only(i, compiled.constants[constant].data()),
-                Home::Arena(at) => executable.bases.set(i, executable.arena.part(at, buffer.len)),
+                Home::Arena(at) => executable.bases.set_raw(i, start.wrapping_add(at), buffer.len),
                 Home::Input(_) | Home::Output(_) => {}
             }
         }

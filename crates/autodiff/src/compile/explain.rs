@@ -192,8 +192,17 @@ fn peak<E: Element>() -> f64 {
     let (a, mut c) = (vec![E::from_f64(0.5); n * n], vec![E::from_f64(0.0); n * n]);
     let best = (0..12).map(|_| {
         let start = Instant::now();
-        let product =
-            crate::tensor::Product { m: n, k: n, n, a: &a, a_strides: [n, 1], b: &a, b_strides: [n, 1], wake: false };
+        let product = crate::tensor::Product {
+            m: n,
+            k: n,
+            n,
+            a: &a,
+            a_strides: [n, 1],
+            b: &a,
+            b_strides: [n, 1],
+            fork: false,
+            wake: false,
+        };
         E::gemm(product, &mut c);
         start.elapsed().as_secs_f64()
     });

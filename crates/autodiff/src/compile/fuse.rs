@@ -250,10 +250,28 @@ fn join(
         }
         _ => return false,
     }
+    if !lates_fit(graph, &group.members, read_levels, columns) {
+        return false;
+    }
     group.columns = columns;
     group.members.push(place);
     levels[place as usize] = level;
     true
+}
+
+/// Whether each long row that a late reduction reads element by element is whole rows of so many columns.
+fn lates_fit(graph: &Graph, members: &[Place], read_levels: &[Level], columns: Option<usize>) -> bool {
+    let Some(columns) = columns else { return true };
+    members.iter().all(|&member| {
+        let node = graph.node(member);
+        match node.op() {
+            Some(Op::Sum(axes) | Op::Reduce(_, axes)) if role(graph, member) == Role::Late => {
+                let long = trailing(&graph.node(node.args[0]).shape, axes);
+                read_levels[member as usize] != Level::Full || long.is_none_or(|n| n.is_multiple_of(columns))
+            }
+            _ => true,
+        }
+    })
 }
 
 fn promote(levels: &mut [Level], read_levels: &mut [Level], member: Place) {
@@ -289,6 +307,10 @@ fn merge(legal: &Legal, schedule: &mut Schedule) {
         // The whole group as it is, or as values of the other's rows.
         let as_rows = group.columns.is_none() && group.n != n && into.rows() == Some(group.n);
         if n == 0 || !(as_rows || (group.n == n && compatible)) {
+            continue;
+        }
+        let fit = |group: &Group| lates_fit(graph, &group.members, &schedule.read_levels, columns);
+        if !fit(into) || !(as_rows || fit(group)) {
             continue;
         }
         let readable = edges.iter().filter(|e| e.0 == latest).all(|&(_, member, arg)| {

@@ -59,7 +59,7 @@ pub(super) fn lower<E: Element>(legal: &Legal, schedule: &Schedule, threads: usi
         .iter()
         .map(|step| match step {
             Step::Group(group) => lowering.group(group, threads),
-            Step::Single(place) => lowering.single(*place),
+            Step::Single(place) => lowering.single(*place, threads),
         })
         .collect();
     Lowered { kernels, buffers: lowering.buffers, buffer_of: lowering.buffer_of }
@@ -260,10 +260,11 @@ impl Body {
 
 fn fold_of(op: &Op) -> Fold {
     match op {
+        Op::Sum(_) => Fold::Sum,
         Op::Reduce(Reduce::Max, _) => Fold::Max,
         Op::Reduce(Reduce::Min, _) => Fold::Min,
         Op::Reduce(Reduce::Prod, _) => Fold::Prod,
-        _ => Fold::Sum,
+        _ => unreachable!("{op} is no fold: it was taken apart before"),
     }
 }
 
@@ -487,7 +488,7 @@ impl Lowering<'_> {
         Kernel::Scalars(Scalars { code, slots: slots.count as usize })
     }
 
-    fn single<E: Element>(&mut self, place: Place) -> Kernel<E> {
+    fn single<E: Element>(&mut self, place: Place, threads: usize) -> Kernel<E> {
         let node = self.node(place).clone();
         let out = self.buffer(place);
         let Kind::Op(op) = &node.kind else { unreachable!("steps are ops") };
@@ -512,6 +513,7 @@ impl Lowering<'_> {
                     b: Source { buffer: b, offset: vb.offset as usize, strides: strides(&vb, *tb), batch: batch(&vb) },
                     lead,
                     out,
+                    threads,
                 })
             }
             Op::Concat(axis) => {

@@ -33,6 +33,11 @@ impl<E: Element> Bases<E> {
         self.bases[buffer] = Base { start: data.as_mut_ptr(), len: data.len() };
     }
 
+    /// A buffer of the arena, from `start` on; [`Arena`] made room for it.
+    pub(super) fn set_raw(&mut self, buffer: usize, start: *mut E, len: usize) {
+        self.bases[buffer] = Base { start, len };
+    }
+
     /// A buffer that no kernel writes: an input or a constant.
     pub(super) fn set_read_only(&mut self, buffer: usize, data: &[E]) {
         self.bases[buffer] = Base { start: data.as_ptr().cast_mut(), len: data.len() };
@@ -109,7 +114,8 @@ impl<E: Element> Arena<E> {
         Self { data, first }
     }
 
-    pub(super) fn part(&mut self, from: usize, len: usize) -> &mut [E] {
-        &mut self.data[self.first + from..self.first + from + len]
+    /// The start of the arena's memory: all buffers in it are reached from this one pointer.
+    pub(super) fn start(&mut self) -> *mut E {
+        self.data.as_mut_ptr().wrapping_add(self.first)
     }
 }

@@ -74,6 +74,10 @@ impl Call {
     }
 
     pub(crate) fn infer_shape(&self, args: &[&[usize]]) -> crate::error::Result<Shape> {
+        let len = self.program().outputs().len();
+        if self.output >= len {
+            return Err(Error::Index { what: "output of a checkpoint", index: self.output, len });
+        }
         for (index, (expected, given)) in self.program().input_shapes().into_iter().zip(args).enumerate() {
             if expected[..] != **given {
                 let given = Shape::from_slice(given);

@@ -202,6 +202,10 @@ impl TryFrom<Parts> for Program {
                 return Err(crate::error::Error::Input { what: "program node", index: i, expected, given });
             }
         }
+        // Inputs stand in order: passes number them as they come.
+        if let Some(pair) = parts.inputs.windows(2).find(|pair| pair[0] >= pair[1]) {
+            return Err(missing(pair[1]));
+        }
         if parts.inputs.is_empty() {
             return Err(crate::error::Error::Count { what: "program inputs", expected: 1, given: 0 });
         }

@@ -12,7 +12,7 @@ use crate::value::Value;
 
 /// A [`Scan`] compiled for a number of steps and an element type; made by [`Scan::compile`].
 ///
-/// Its memory is kept from run to run: once warm, a run allocates its results only.
+/// Its memory is kept from run to run: a run allocates its results and a few short lists, however many steps it has.
 #[derive(Clone)]
 pub struct CompiledScan<E: Element> {
     scan: Scan,

@@ -57,10 +57,11 @@ pub fn color_columns(pattern: &Pattern) -> Vec<u32> {
 /// Time: entries × the square of the most entries of a row.
 ///
 /// # Panics
-/// If the pattern is not square.
+/// If the pattern is not symmetric.
 #[track_caller]
 pub fn color_star(pattern: &Pattern) -> Vec<u32> {
     assert!(pattern.rows() == pattern.columns(), "star colouring: {}×{}", pattern.rows(), pattern.columns());
+    assert!(pattern.transpose() == *pattern, "star colouring: the pattern is not symmetric");
     let mut colors = vec![NONE; pattern.rows()];
     let mut forbidden: Vec<usize> = Vec::new();
     let neighbours = |v: usize| pattern.row(v).iter().map(|&w| w as usize).filter(move |&w| w != v);

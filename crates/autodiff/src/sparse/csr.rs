@@ -64,6 +64,25 @@ impl Pattern {
         &self.starts
     }
 
+    /// The pattern with each entry's mirror image; for a square one.
+    pub(super) fn symmetrized(&self) -> Self {
+        let mirrored = self.transpose();
+        let rows: Vec<Vec<u32>> = (0..self.rows())
+            .map(|i| {
+                let mut row = [self.row(i), mirrored.row(i)].concat();
+                row.sort_unstable();
+                row.dedup();
+                row
+            })
+            .collect();
+        Self::new(self.columns_count, rows.iter().map(|row| &row[..]))
+    }
+
+    /// The most entries of a row.
+    pub(super) fn fullest_row(&self) -> usize {
+        (0..self.rows()).map(|i| self.row(i).len()).max().unwrap_or(0)
+    }
+
     /// Rows and columns exchanged.
     #[must_use]
     pub fn transpose(&self) -> Self {

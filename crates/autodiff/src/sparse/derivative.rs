@@ -20,7 +20,7 @@ pub struct SparseDerivative {
     pattern: Arc<Pattern>,
     colors: usize,
     /// For each entry, where it stands among the compressed ones.
-    sources: Arc<Vec<u32>>,
+    sources: Arc<Vec<usize>>,
 }
 
 /// A [`SparseDerivative`] compiled for an element type.
@@ -29,7 +29,7 @@ pub struct CompiledSparse<E: Element> {
     executable: Executable<E>,
     compressed: Vec<Tensor<E>>,
     pattern: Arc<Pattern>,
-    sources: Arc<Vec<u32>>,
+    sources: Arc<Vec<usize>>,
 }
 
 /// The rows of a seed matrix: for each colour, the sum of its unit vectors, in a shape.
@@ -75,15 +75,27 @@ impl Program {
         };
         let pattern = self.jacobian_pattern(wrt)?;
         let x = self.input_shapes().swap_remove(wrt);
-        let (columns, rows) = (color_columns(&pattern), color_rows(&pattern));
-        let forward = count(&columns) <= count(&rows);
+        // A full row needs as many colours of columns as it has entries, a full column as many of rows: where that decides,
+        // the other colouring, which it would make slow, is not needed.
+        let least = [pattern.fullest_row(), pattern.transpose().fullest_row()];
+        let columns = (least[0] <= least[1]).then(|| color_columns(&pattern));
+        let rows = match &columns {
+            Some(columns) if count(columns) <= least[1] => None,
+            _ => Some(color_rows(&pattern)),
+        };
+        let columns = match (columns, &rows) {
+            (None, Some(rows)) if count(rows) > least[0] => Some(color_columns(&pattern)),
+            (columns, _) => columns,
+        };
+        let forward = match (&columns, &rows) {
+            (Some(columns), Some(rows)) => count(columns) <= count(rows),
+            (columns, _) => columns.is_some(),
+        };
+        let (columns, rows) = (columns.unwrap_or_default(), rows.unwrap_or_default());
         let (m, n) = (size(y), size(&x));
         let mut sources = Vec::with_capacity(pattern.len());
-        for (i, &color) in rows.iter().enumerate() {
-            for &j in pattern.row(i) {
-                let j = j as usize;
-                sources.push(if forward { columns[j] as usize * m + i } else { color as usize * n + j } as u32);
-            }
+        for (i, j) in (0..m).flat_map(|i| pattern.row(i).iter().map(move |&j| (i, j as usize))) {
+            sources.push(if forward { columns[j] as usize * m + i } else { rows[i] as usize * n + j });
         }
         let (colors, shape) = if forward { (&columns, &x) } else { (&rows, y) };
         let one = if forward {
@@ -123,7 +135,7 @@ impl Program {
             for &j in pattern.row(i) {
                 // The entry, or its mirror image, stands alone.
                 let (row, column) = if alone(i, j) { (i, j as usize) } else { (j as usize, i) };
-                sources.push((colors[column] as usize * n + row) as u32);
+                sources.push(colors[column] as usize * n + row);
             }
         }
         SparseDerivative::new(&self.hvp(&[wrt])?, &colors, &x, pattern, sources)
@@ -132,7 +144,7 @@ impl Program {
 
 impl SparseDerivative {
     /// From a program whose last input is a direction.
-    fn new(one: &Program, colors: &[u32], shape: &[usize], pattern: Pattern, sources: Vec<u32>) -> Result<Self> {
+    fn new(one: &Program, colors: &[u32], shape: &[usize], pattern: Pattern, sources: Vec<usize>) -> Result<Self> {
         let count = count(colors);
         let seeds = seeds(colors, count, shape);
         let mut inputs = one.input_shapes();
@@ -174,7 +186,7 @@ impl SparseDerivative {
     /// [`Error::Count`] or [`Error::Input`] if the inputs are not those the program was recorded for.
     pub fn run<E: Element>(&self, inputs: &[Tensor<E>]) -> Result<Csr<E>> {
         let compressed = self.program.run(inputs)?.swap_remove(0);
-        let values = self.sources.iter().map(|&source| compressed.data()[source as usize]).collect();
+        let values = self.sources.iter().map(|&source| compressed.data()[source]).collect();
         Ok(Csr { pattern: Arc::clone(&self.pattern), values })
     }
 
@@ -206,16 +218,16 @@ impl<E: Element> CompiledSparse<E> {
     /// The matrix, into one that is there already: allocates nothing.
     ///
     /// # Errors
-    /// As [`run`](CompiledSparse::run), and [`Error::Length`] if the matrix has another number of entries.
+    /// As [`run`](CompiledSparse::run), and [`Error::Length`] if the matrix has its entries elsewhere.
     pub fn run_into(&mut self, inputs: &[Tensor<E>], matrix: &mut Csr<E>) -> Result<()> {
-        if matrix.values.len() != self.sources.len() {
+        if !Arc::ptr_eq(&matrix.pattern, &self.pattern) && matrix.pattern != self.pattern {
             let shape = Shape::from_slice(&[self.sources.len()]);
             return Err(Error::Length { shape, len: matrix.values.len() });
         }
         self.executable.run_into(inputs, &mut self.compressed)?;
         let compressed = self.compressed[0].data();
         for (value, &source) in matrix.values.iter_mut().zip(&*self.sources) {
-            *value = compressed[source as usize];
+            *value = compressed[source];
         }
         Ok(())
     }

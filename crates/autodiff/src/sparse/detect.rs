@@ -101,7 +101,8 @@ impl Program {
     /// # Errors
     /// As [`grad`](Program::grad).
     pub fn hessian_pattern(&self, wrt: usize) -> Result<Pattern> {
-        self.grad(&[wrt])?.simplify().jacobian_pattern(wrt)
+        // What is depended on is not always found from both sides; the Hessian is symmetric all the same.
+        Ok(self.grad(&[wrt])?.simplify().jacobian_pattern(wrt)?.symmetrized())
     }
 }
 
@@ -284,7 +285,7 @@ fn through<'c>(
         }
         Op::Call(call) => {
             let outputs = dependences(call.program(), args.iter().map(|known| known.copy()).collect(), empty);
-            outputs.into_iter().nth(call.output()).unwrap_or(Known::Nothing)
+            outputs.into_iter().nth(call.output()).expect("a call names an output of its program")
         }
         Op::Solve { .. } | Op::CholeskySolve | Op::Custom(_) => everything(),
     }

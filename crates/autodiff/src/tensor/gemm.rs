@@ -21,6 +21,8 @@ pub struct Product<'a, E> {
     pub b: &'a [E],
     /// Strides of `B`.
     pub b_strides: [usize; 2],
+    /// Whether pieces may be shared inside a pool.
+    pub fork: bool,
     /// Whether much work may wake the pool from outside.
     pub wake: bool,
 }
@@ -54,7 +56,7 @@ fn join(_: bool, a: impl FnOnce(), b: impl FnOnce()) {
 /// threads. Inside a rayon pool (`ThreadPool::install`) the pieces are shared; from outside, only much work is worth
 /// waking the pool.
 pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [E]) {
-    let Product { m, k, n, a, a_strides, b, b_strides, wake } = product;
+    let Product { m, k, n, a, a_strides, b, b_strides, fork, wake } = product;
     if m * n * k == 0 {
         out.fill(E::from_f64(0.0));
         return;
@@ -104,7 +106,11 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
             );
         }
     };
-    shared(wake && work > WAKE, 0..pieces, &piece);
+    if fork {
+        shared(wake && work > WAKE, 0..pieces, &piece);
+    } else {
+        (0..pieces).for_each(piece);
+    }
 }
 
 /// Tells the library, whose defaults were found with 512-bit registers, to always pack the left factor where they are

@@ -236,7 +236,7 @@ impl Fused {
             let slots = Shared::new(&mut scratch.slots[..self.slots * self.block * self.scratch]);
             let lates = Shared::new(&mut scratch.late[..per_late * self.chunks]);
             let pointers = Shared::new(&mut scratch.pointers[..self.locations.len() * self.scratch]);
-            for_each_chunk(0..self.chunks, &|chunk| {
+            for_each_chunk(self.scratch, 0..self.chunks, &|chunk| {
                 let own = if self.scratch > 1 { thread_index().min(self.scratch - 1) } else { 0 };
                 let slots = slots.part(own * self.slots * self.block, self.slots * self.block);
                 let late = lates.part(chunk * per_late, per_late);
@@ -311,10 +311,12 @@ impl Fused {
             // A late reduction over rows wants blocks that end where a row does.
             let mut n = self.block.min(to - start);
             for late in &self.lates {
-                if let LateKind::Rows(columns) = late.kind {
-                    n = n.min(columns - start % columns);
+                if let LateKind::Rows(len) = late.kind {
+                    let len = if late.row { len * self.columns } else { len };
+                    n = n.min(len - start % len);
                 }
             }
+            debug_assert!(n.is_multiple_of(self.columns), "a block ends inside a row");
             let rows = n / self.columns;
             let first = start == from;
             // SAFETY: a register points to a slot of `block ≥ n` elements, or into a buffer whose remaining length was

@@ -1,7 +1,7 @@
 //! Matrix products, each shape by the kernel that suits it.
 
 use super::super::memory::Bases;
-use super::for_each_chunk;
+use super::{for_each_chunk, may_fork};
 use crate::kernel::Narrow;
 use crate::scalar::Element;
 use crate::shape::{Shape, size};
@@ -27,6 +27,8 @@ pub(in super::super) struct MatMul {
     /// The stack's shape.
     pub(in super::super) lead: Shape,
     pub(in super::super) out: u32,
+    /// The most threads that share it.
+    pub(in super::super) threads: usize,
 }
 
 impl MatMul {
@@ -60,13 +62,16 @@ impl MatMul {
                 a_strides: self.a.strides,
                 b: &bases.read_all(self.b.buffer)[if k == 0 { 0 } else { b }..],
                 b_strides: self.b.strides,
+                fork: may_fork(self.threads),
                 wake: false,
             };
-            multiply(&product, bases.write(self.out, index * m * n, m * n));
+            multiply(&product, self.threads, bases.write(self.out, index * m * n, m * n));
         };
         let stack = size(&self.lead);
         let pieces = ((stack * m * n * k) >> 18).clamp(1, 16).min(stack);
-        for_each_chunk(0..pieces, &|piece| (piece * stack / pieces..(piece + 1) * stack / pieces).for_each(one));
+        for_each_chunk(self.threads, 0..pieces, &|piece| {
+            (piece * stack / pieces..(piece + 1) * stack / pieces).for_each(one)
+        });
     }
 }
 
@@ -81,9 +86,11 @@ impl MatMul {
             a_strides: self.a.strides,
             b: &bases.read_all(self.b.buffer)[self.b.offset..],
             b_strides: self.b.strides,
+            // The blocks of rows are what is shared.
+            fork: false,
             wake: false,
         };
-        multiply(&product, bases.write(self.out, from * self.n, (to - from) * self.n));
+        multiply(&product, 1, bases.write(self.out, from * self.n, (to - from) * self.n));
     }
 
     /// Whether [`add_inner`](MatMul::add_inner) has a kernel for the way its factors stand.
@@ -119,8 +126,8 @@ const SHORT: usize = 64;
 const TRANSPOSED: usize = 2048;
 
 /// `C = A·B`.
-pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, out: &mut [E]) {
-    let Product { m, k, n, a, a_strides, b, b_strides, wake: _ } = *p;
+pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize, out: &mut [E]) {
+    let Product { m, k, n, a, a_strides, b, b_strides, fork: _, wake: _ } = *p;
     if k == 0 {
         out.fill(E::from_f64(0.0));
         return;
@@ -131,7 +138,7 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, out: &mut [E]) 
         // Rows of A against a vector.
         let pieces = ((m * k) >> 17).clamp(1, 16).min(m);
         let target = super::super::memory::Shared::new(out);
-        for_each_chunk(0..pieces, &|piece| {
+        for_each_chunk(threads, 0..pieces, &|piece| {
             let (from, to) = (piece * m / pieces, (piece + 1) * m / pieces);
             (table.dot_rows)(&a[from * a_strides[0]..], a_strides[0], &b[..k], target.part(from, to - from));
         });
@@ -157,7 +164,7 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, out: &mut [E]) 
         let work = m * n * k;
         let pieces = if m >= 64 { (work >> 19).clamp(1, 16) } else { 1 };
         let target = super::super::memory::Shared::new(out);
-        for_each_chunk(0..pieces, &|piece| {
+        for_each_chunk(threads, 0..pieces, &|piece| {
             let step = m.div_ceil(pieces).next_multiple_of(8);
             let (from, to) = ((piece * step).min(m), ((piece + 1) * step).min(m));
             if from < to {

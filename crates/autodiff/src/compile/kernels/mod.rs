@@ -112,19 +112,30 @@ impl<E: Element> Kernel<E> {
     }
 }
 
-/// Runs `f` for each chunk, shared between threads inside a pool.
+/// Whether the caller is in a pool of at most so many threads: more would not have scratch of their own, or were not wanted.
 #[cfg(feature = "parallel")]
-pub(super) fn for_each_chunk(chunks: std::ops::Range<usize>, f: &(impl Fn(usize) + Sync)) {
-    if chunks.len() <= 1 || rayon::current_thread_index().is_none() {
+pub(super) fn may_fork(threads: usize) -> bool {
+    threads > 1 && rayon::current_thread_index().is_some() && rayon::current_num_threads() <= threads
+}
+
+#[cfg(not(feature = "parallel"))]
+pub(super) fn may_fork(_threads: usize) -> bool {
+    false
+}
+
+/// Runs `f` for each chunk, shared between the threads of the pool that the caller is in, if it has at most `threads`.
+#[cfg(feature = "parallel")]
+pub(super) fn for_each_chunk(threads: usize, chunks: std::ops::Range<usize>, f: &(impl Fn(usize) + Sync)) {
+    if chunks.len() <= 1 || !may_fork(threads) {
         chunks.for_each(f);
         return;
     }
     let middle = chunks.start + chunks.len() / 2;
-    rayon::join(|| for_each_chunk(chunks.start..middle, f), || for_each_chunk(middle..chunks.end, f));
+    rayon::join(|| for_each_chunk(threads, chunks.start..middle, f), || for_each_chunk(threads, middle..chunks.end, f));
 }
 
 #[cfg(not(feature = "parallel"))]
-pub(super) fn for_each_chunk(chunks: std::ops::Range<usize>, f: &(impl Fn(usize) + Sync)) {
+pub(super) fn for_each_chunk(_threads: usize, chunks: std::ops::Range<usize>, f: &(impl Fn(usize) + Sync)) {
     chunks.for_each(f);
 }
 

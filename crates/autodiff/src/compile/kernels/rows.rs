@@ -117,7 +117,7 @@ impl Rows {
             let lates = Shared::new(&mut scratch.late[..per_late * self.chunks]);
             let pointers = Shared::new(&mut scratch.pointers[..own_registers * self.scratch]);
             let per_chunk = self.rows.div_ceil(self.chunks).next_multiple_of(self.block);
-            for_each_chunk(0..self.chunks, &|chunk| {
+            for_each_chunk(self.scratch, 0..self.chunks, &|chunk| {
                 let own = if self.scratch > 1 { thread_index().min(self.scratch - 1) } else { 0 };
                 let slots = slots.part(own * own_slots, own_slots);
                 let pointers = pointers.part(own * own_registers, own_registers);

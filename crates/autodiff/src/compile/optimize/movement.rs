@@ -63,7 +63,7 @@ impl Builder {
                     return Some(x);
                 }
                 match inner {
-                    Some((Op::Slice(first), args)) => {
+                    Some((Op::Slice(first), args)) if ranges.iter().all(|r| !r.is_empty()) => {
                         let both = first.iter().zip(ranges).map(|(f, r)| Range {
                             start: f.start + r.start * f.step,
                             stop: (f.start + r.stop.saturating_sub(1) * f.step + 1).min(f.stop),
@@ -120,7 +120,7 @@ impl Builder {
         Some(self.emit(&Op::Reshape(to), &[slice]))
     }
 
-    /// Parts joined: slices that follow each other in one array are that array.
+    /// Parts joined.
     pub(super) fn joined(&mut self, op: &Op, args: &[Place]) -> Option<Place> {
         match (op, args) {
             (Op::Concat(_), &[x]) => Some(x),

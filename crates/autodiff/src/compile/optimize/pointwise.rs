@@ -5,10 +5,10 @@ use crate::op::{Binary, Compare, Literal, Op, Unary};
 use crate::shape::{Shape, broadcast, size};
 use crate::value::Value;
 
-/// Whether multiplying by `c` loses nothing to overflow or underflow of `c` itself.
+/// Whether a factor is moderate: then it may be merged with others and moved out of products and sums. An extreme one stays
+/// where it is, for somebody put it there so that nothing overflows or vanishes.
 fn is_safe_factor(c: f64) -> bool {
-    let c = c.abs();
-    c == 0.0 || (1e-30..1e30).contains(&c)
+    c == 0.0 || (1e-9..1e9).contains(&c.abs())
 }
 
 impl Builder {
@@ -41,7 +41,7 @@ impl Builder {
     /// What a value is `c` times of: the number and the value.
     pub(super) fn factor(&self, place: Place) -> Option<(f64, Place)> {
         match self.as_unary(place)? {
-            (Unary::Mul(Literal(c)), x) => Some((c, x)),
+            (Unary::Mul(Literal(c)), x) if is_safe_factor(c) => Some((c, x)),
             (Unary::Neg, x) => Some((-1.0, x)),
             _ => None,
         }
@@ -60,7 +60,9 @@ impl Builder {
         if let Unary::Fill(Literal(c)) = op {
             return Some(self.full(&shape, c));
         }
-        if let Some(number) = self.splat(x) {
+        // What decides by a number is left to the element type, in which the number may be another.
+        let decides = matches!(op, Unary::Test(..) | Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round);
+        if let (Some(number), false) = (self.splat(x), decides) {
             let value = f64::unary(|| op, &number);
             return Some(self.full(&shape, value));
         }
@@ -69,7 +71,6 @@ impl Builder {
             Unary::Mul(Literal(0.0)) if self.finite => return Some(self.full(&shape, 0.0)),
             Unary::Add(Literal(0.0)) | Unary::Mul(Literal(1.0)) | Unary::DivBy(Literal(1.0)) => return Some(x),
             Unary::Mul(Literal(-1.0)) => return Some(self.apply(Unary::Neg, x)),
-            Unary::SubFrom(Literal(0.0)) => return Some(self.apply(Unary::Neg, x)),
             Unary::Powi(2) | Unary::Powf(Literal(2.0)) => return Some(self.apply(Unary::Square, x)),
             Unary::Powi(-1) | Unary::Powf(Literal(-1.0)) | Unary::DivInto(Literal(1.0)) => {
                 return Some(self.apply(Unary::Recip, x));
@@ -83,7 +84,9 @@ impl Builder {
                 (Unary::Neg, Unary::Neg) => return Some(y),
                 (Unary::Neg, Unary::Mul(Literal(c))) => return Some(self.scale(-c, y)),
                 (Unary::Mul(Literal(c)), Unary::Neg) => return Some(self.scale(-c, y)),
-                (Unary::Mul(Literal(c)), Unary::Mul(Literal(d))) if is_safe_factor(c) && is_safe_factor(d) => {
+                (Unary::Mul(Literal(c)), Unary::Mul(Literal(d)))
+                    if is_safe_factor(c) && is_safe_factor(d) && is_safe_factor(c * d) =>
+                {
                     return Some(self.scale(c * d, y));
                 }
                 (Unary::Neg, Unary::Add(Literal(c))) => return Some(self.apply(Unary::SubFrom(Literal(-c)), y)),
@@ -132,6 +135,7 @@ impl Builder {
     fn with_literal(&mut self, op: Binary, a: Place, b: Place) -> Option<Place> {
         let c = Literal;
         match (self.splat(a), self.splat(b)) {
+            (Some(_), Some(_)) if matches!(op, Binary::Compare(_)) => None,
             (Some(x), Some(y)) => {
                 let shape = self.shape(a);
                 Some(self.full(&shape, f64::binary(|| op, &x, &y)))
@@ -201,7 +205,7 @@ impl Builder {
                     return Some(self.combine(Binary::Div, b, x));
                 }
                 match (self.factor(a), self.factor(b)) {
-                    (Some((c, x)), Some((d, y))) if is_safe_factor(c) && is_safe_factor(d) => {
+                    (Some((c, x)), Some((d, y))) if is_safe_factor(c * d) => {
                         let product = self.combine(Binary::Mul, x, y);
                         Some(self.scale(c * d, product))
                     }

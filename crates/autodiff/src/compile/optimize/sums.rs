@@ -2,7 +2,7 @@
 
 use super::super::graph::{Builder, Place};
 use crate::op::{Binary, Compare, Literal, Op, Reduce, Unary};
-use crate::shape::{Axes, Shape, keep_dims, size, without};
+use crate::shape::{Axes, Shape, keep_dims, without};
 
 impl Builder {
     pub(super) fn sum(&mut self, axes: &Axes, x: Place) -> Option<Place> {
@@ -10,6 +10,10 @@ impl Builder {
         let out = without(&shape, axes);
         if axes.is_empty() {
             return Some(x);
+        }
+        // Of no elements; what would be a factor of them may be infinite.
+        if axes.iter().any(|&axis| shape[axis] == 0) {
+            return Some(self.full(&out, 0.0));
         }
         // Axes of length 1 hold nothing to add.
         if axes.iter().any(|&axis| shape[axis] == 1) {
@@ -130,8 +134,11 @@ impl Builder {
         if count == 1 {
             return Some(self.emit(&Op::Reshape(without(&shape, axes)), &[x]));
         }
-        if reduce != Reduce::LogSumExp || size(&shape) == 0 {
+        if reduce != Reduce::LogSumExp {
             return None;
+        }
+        if count == 0 {
+            return Some(self.full(&without(&shape, axes), f64::NEG_INFINITY));
         }
         // m + ln Σ e^(x − m) with m the largest element, and 0 in its place where it is infinite.
         let largest = self.emit(&Op::Reduce(Reduce::Max, axes.clone()), &[x]);
