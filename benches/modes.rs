@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench modes`; `hypertape modes` prints the same as a table, beside the theory.
 
-use autodiff::{CompileOptions, Program, Tensor, Value, value_and_grad};
+use autodiff::{CompileOptions, Program, Tensor, value_and_grad};
 use criterion::{Criterion, criterion_group, criterion_main};
 use modes::Function;
 use std::hint::black_box;

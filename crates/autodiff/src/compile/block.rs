@@ -59,7 +59,7 @@ fn is_single(product: &MatMul) -> bool {
 enum Fate {
     /// Needs nothing of the group.
     Before,
-    Inside(RowPart),
+    Inside(Box<RowPart>),
     /// Needs something that is only complete after the group.
     After,
 }
@@ -86,7 +86,7 @@ impl Group {
             } else {
                 let inside = read.iter().any(|b| by_rows.contains(b));
                 match group.part(kernel, buffers, &by_rows, matrix) {
-                    Some(part) => Fate::Inside(part),
+                    Some(part) => Fate::Inside(Box::new(part)),
                     None if inside => Fate::After,
                     None => Fate::Before,
                 }
@@ -94,15 +94,19 @@ impl Group {
             match &fate {
                 Fate::Before => {}
                 Fate::After => late.extend(written),
-                Fate::Inside(RowPart::Sum(_)) => late.extend(written),
-                Fate::Inside(RowPart::Product(_)) => by_rows.extend(written),
-                Fate::Inside(RowPart::Walk(walk, _)) => {
-                    let lates: Vec<u32> = walk.lates.iter().map(|l| l.out).collect();
-                    by_rows.extend(written.into_iter().filter(|b| !lates.contains(b)));
-                    late.extend(lates);
-                }
+                Fate::Inside(part) => match &**part {
+                    RowPart::Sum(_) => late.extend(written),
+                    RowPart::Product(_) => by_rows.extend(written),
+                    RowPart::Walk(walk, _) => {
+                        let lates: Vec<u32> = walk.lates.iter().map(|l| l.out).collect();
+                        by_rows.extend(written.into_iter().filter(|b| !lates.contains(b)));
+                        late.extend(lates);
+                    }
+                },
             }
-            if let Fate::Inside(RowPart::Product(p) | RowPart::Sum(p)) = &fate {
+            if let Fate::Inside(part) = &fate
+                && let RowPart::Product(p) | RowPart::Sum(p) = &**part
+            {
                 reads_of_matrix += usize::from(p.a.buffer == matrix) + usize::from(p.b.buffer == matrix);
             }
             group.fates.push(fate);
@@ -164,7 +168,7 @@ impl Group {
         for (kernel, fate) in kernels.into_iter().zip(self.fates) {
             match fate {
                 Fate::Before => done.push(kernel),
-                Fate::Inside(part) => parts.push(part),
+                Fate::Inside(part) => parts.push(*part),
                 Fate::After => after.push(kernel),
             }
         }

@@ -70,7 +70,7 @@ impl MatMul {
         let stack = size(&self.lead);
         let pieces = ((stack * m * n * k) >> 18).clamp(1, 16).min(stack);
         for_each_chunk(self.threads, 0..pieces, &|piece| {
-            (piece * stack / pieces..(piece + 1) * stack / pieces).for_each(one)
+            (piece * stack / pieces..(piece + 1) * stack / pieces).for_each(one);
         });
     }
 }
