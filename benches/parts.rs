@@ -43,8 +43,11 @@ fn record(
     Program::record(shapes, f).expect("there are inputs")
 }
 
+/// Name, program, the standard library's function.
+type Elementary = (&'static str, Program, fn(f64) -> f64);
+
 /// `y = f(x)` over 4,096 elements, compiled, and the standard library's function one by one.
-fn elementary() -> Vec<(&'static str, Program, fn(f64) -> f64)> {
+fn elementary() -> Vec<Elementary> {
     let over =
         |f: for<'t> fn(Var<'t, autodiff::Abstract>) -> Var<'t, autodiff::Abstract>| record(&[&[4096]], |x| f(x[0]));
     vec![
