@@ -1,14 +1,15 @@
 //! From groups and single ops to kernels: registers, loads, stores.
 
+use super::body::{Body, Draft, SlotList, What};
 use super::fuse::{Group, Level, NONE, Role, Schedule, Step, role};
 use super::graph::{Node, Place};
 use super::kernels::{
-    Fused, Instr, Joined, Kernel, Late, LateKind, Load, Location, MatMul, OpKernel, Part, ScalarInstr, Scalars, Source,
+    Fused, Instr, Joined, Kernel, Late, LateKind, Load, MatMul, OpKernel, Part, ScalarInstr, Scalars, Source,
 };
 use super::legalise::{Legal, Reading, reading, trailing};
 use super::view::View;
 use crate::kernel::{Fold, Ternary};
-use crate::op::{Binary, Literal, Op, Reduce, Unary};
+use crate::op::{Literal, Op, Reduce, Unary};
 use crate::program::Kind;
 use crate::scalar::Element;
 use crate::shape::{Shape, size};
@@ -70,192 +71,6 @@ struct Lowering<'a> {
     schedule: &'a Schedule,
     buffers: Vec<Buffer>,
     buffer_of: Vec<u32>,
-}
-
-/// A value inside a kernel, before it has a place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Register {
-    level: Level,
-    /// Where it already is, if it is not computed here.
-    direct: Option<(u32, isize)>,
-    /// The buffer it is written to.
-    sink: Option<u32>,
-}
-
-/// A kernel in the making.
-struct Body {
-    registers: Vec<Register>,
-    code: Vec<Draft>,
-    loads: Vec<Load>,
-    lates: Vec<(Fold, u32, Level, LateKind, usize, u32)>,
-}
-
-/// An instruction over registers.
-#[derive(Clone, Copy, Debug)]
-enum What {
-    Unary(Unary),
-    Binary(Binary),
-    Ternary(Ternary),
-    /// `a + c·b`
-    Axpy(Literal),
-    Fold(Fold),
-    Expand,
-    Load(u32),
-    /// Absorbed by a later one.
-    Dead,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Draft {
-    what: What,
-    out: u32,
-    args: [u32; 3],
-}
-
-impl Draft {
-    fn args(&self) -> &[u32] {
-        let n = match self.what {
-            What::Load(_) | What::Dead => 0,
-            What::Unary(_) | What::Fold(_) | What::Expand => 1,
-            What::Binary(_) | What::Axpy(_) => 2,
-            What::Ternary(_) => 3,
-        };
-        &self.args[..n]
-    }
-}
-
-impl Body {
-    fn register(&mut self, level: Level) -> u32 {
-        self.registers.push(Register { level, direct: None, sink: None });
-        (self.registers.len() - 1) as u32
-    }
-
-    fn push(&mut self, what: What, level: Level, args: &[u32]) -> u32 {
-        let out = self.register(level);
-        let mut all = [0; 3];
-        all[..args.len()].copy_from_slice(args);
-        self.code.push(Draft { what, out, args: all });
-        out
-    }
-
-    fn uses(&self) -> Vec<u32> {
-        let mut uses = vec![0; self.registers.len()];
-        for &arg in self.code.iter().flat_map(Draft::args).chain(self.lates.iter().map(|l| &l.1)) {
-            uses[arg as usize] += 1;
-        }
-        uses
-    }
-
-    /// Products that are only added to something join the addition.
-    fn fuse_multiply_add(&mut self) {
-        let uses = self.uses();
-        let mut made_at = vec![u32::MAX; self.registers.len()];
-        for i in 0..self.code.len() {
-            made_at[self.code[i].out as usize] = i as u32;
-            let Draft { what: What::Binary(op @ (Binary::Add | Binary::Sub)), args, out } = self.code[i] else {
-                continue;
-            };
-            let product = |place: u32| {
-                let register = self.registers[place as usize];
-                let made = made_at[place as usize];
-                (uses[place as usize] == 1 && register.sink.is_none() && made != u32::MAX)
-                    .then(|| (made as usize, self.code[made as usize]))
-                    .filter(|(_, draft)| {
-                        matches!(draft.what, What::Binary(Binary::Mul) | What::Unary(Unary::Mul(_)))
-                            && register.level == self.registers[out as usize].level
-                    })
-            };
-            let [a, b, _] = args;
-            let (made, fused) = match (product(a), product(b)) {
-                (Some((made, draft)), _) if a != b => {
-                    let [x, y, _] = draft.args;
-                    let fused = match (draft.what, op) {
-                        (What::Unary(Unary::Mul(c)), Binary::Add) => (What::Axpy(c), [b, x, 0]),
-                        (What::Binary(_), Binary::Add) => (What::Ternary(Ternary::MulAdd), [x, y, b]),
-                        (What::Binary(_), _) => (What::Ternary(Ternary::MulSub), [x, y, b]),
-                        // c·x − b has no instruction: try the other side.
-                        _ => match product(b) {
-                            Some((made, draft)) => {
-                                self.absorb(i, made, op, a, draft);
-                                continue;
-                            }
-                            None => continue,
-                        },
-                    };
-                    (made, fused)
-                }
-                (_, Some((made, draft))) if a != b => {
-                    self.absorb(i, made, op, a, draft);
-                    continue;
-                }
-                _ => continue,
-            };
-            self.code[made].what = What::Dead;
-            self.code[i] = Draft { what: fused.0, out, args: fused.1 };
-        }
-    }
-
-    /// `a ± product` as one instruction, the product on the right.
-    fn absorb(&mut self, at: usize, made: usize, op: Binary, a: u32, product: Draft) {
-        let [x, y, _] = product.args;
-        let (what, args) = match (product.what, op) {
-            (What::Unary(Unary::Mul(c)), Binary::Add) => (What::Axpy(c), [a, x, 0]),
-            (What::Unary(Unary::Mul(Literal(c))), _) => (What::Axpy(Literal(-c)), [a, x, 0]),
-            (_, Binary::Add) => (What::Ternary(Ternary::MulAdd), [x, y, a]),
-            _ => (What::Ternary(Ternary::NegMulAdd), [x, y, a]),
-        };
-        let out = self.code[at].out;
-        self.code[made].what = What::Dead;
-        self.code[at] = Draft { what, out, args };
-    }
-
-    /// Gives every computed register a slot, or its sink; slots are reused after the last use, and a result never
-    /// shares the slot of an argument.
-    fn place(&self) -> (Vec<Location>, u32) {
-        let mut last = vec![0_usize; self.registers.len()];
-        for (i, draft) in self.code.iter().enumerate() {
-            for &register in draft.args().iter().chain([&draft.out]) {
-                last[register as usize] = last[register as usize].max(i);
-            }
-            // What is filled once must keep its slot for all blocks.
-            if let What::Load(load) = draft.what
-                && self.loads[load as usize].is_constant()
-            {
-                last[draft.out as usize] = usize::MAX;
-            }
-        }
-        for late in &self.lates {
-            last[late.1 as usize] = usize::MAX;
-        }
-        let mut locations = vec![Location::Unused; self.registers.len()];
-        for (location, register) in locations.iter_mut().zip(&self.registers) {
-            if let Some((buffer, offset)) = register.direct {
-                *location = Location::Buffer { buffer, offset, level: register.level };
-            }
-        }
-        let mut slots = SlotList::default();
-        for (i, draft) in self.code.iter().enumerate() {
-            if matches!(draft.what, What::Dead) {
-                continue;
-            }
-            let out = draft.out as usize;
-            let register = self.registers[out];
-            locations[out] = match register.sink {
-                Some(buffer) => Location::Buffer { buffer, offset: 0, level: register.level },
-                None => Location::Slot(slots.take()),
-            };
-            for (position, &register) in draft.args().iter().chain([&draft.out]).enumerate() {
-                let repeated = draft.args()[..position.min(draft.args().len())].contains(&register);
-                if last[register as usize] == i
-                    && !repeated
-                    && let Location::Slot(slot) = locations[register as usize]
-                {
-                    slots.free.push(slot);
-                }
-            }
-        }
-        (locations, slots.count)
-    }
 }
 
 fn fold_of(op: &Op) -> Fold {
@@ -535,21 +350,6 @@ impl Lowering<'_> {
                 Kernel::Op(OpKernel::new(op.clone(), args, shapes, node.shape.clone(), out))
             }
         }
-    }
-}
-
-#[derive(Default)]
-struct SlotList {
-    free: Vec<u32>,
-    count: u32,
-}
-
-impl SlotList {
-    fn take(&mut self) -> u32 {
-        self.free.pop().unwrap_or_else(|| {
-            self.count += 1;
-            self.count - 1
-        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! their rows) → [`plan`] (memory) → [`execute`].
 
 mod block;
+mod body;
 mod execute;
 mod explain;
 mod fuse;

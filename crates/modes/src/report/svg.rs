@@ -84,7 +84,7 @@ fn panel(area: &Area<'_>, name: &str, rows: &[&Row]) -> Drawn {
         .caption(name, ("sans-serif", 16))
         .margin(10)
         .x_label_area_size(34)
-        .y_label_area_size(48)
+        .y_label_area_size(70)
         .build_cartesian_2d(x.log_scale(), y.log_scale())?;
     chart.configure_mesh().light_line_style(WHITE).x_desc("inputs").y_desc("evaluations of the function").draw()?;
     let mut curves: Vec<Curve> = Vec::new();
