@@ -129,6 +129,14 @@ fn what_cannot_be_sparse_is_said() {
     assert!(matches!(cut.sparse_jacobian(3), Err(Error::Index { .. })));
     assert!(matches!(cut.sparse_jacobian(0), Err(Error::Disconnected { .. })));
     assert!(cut.jacobian_pattern(0).unwrap().is_empty());
+    // As many entries, elsewhere.
+    let compiled = |last: usize| {
+        let f = Program::record(&[&[3]], |x| x[0].slice_axis(0, last - 1..last)).unwrap();
+        f.sparse_jacobian(0).unwrap().compile::<f64>(CompileOptions::default())
+    };
+    let x = [Tensor::ones(&[3])];
+    let mut other = compiled(1).run(&x).unwrap();
+    assert!(matches!(compiled(2).run_into(&x, &mut other), Err(Error::Length { .. })));
 }
 
 proptest! {

@@ -2,9 +2,10 @@
 
 use super::csr::Pattern;
 use crate::error::Result;
-use crate::op::{Binary, Op, Unary};
+use crate::op::Op;
 use crate::program::{Kind, Program};
 use crate::shape::{Shape, size, strides};
+use crate::tape::is_differentiable;
 use crate::tensor::{Constant, Tensor};
 use crate::value::Value;
 use std::rc::Rc;
@@ -173,17 +174,7 @@ fn through<'c>(
         return Known::Nothing;
     }
     match op {
-        Op::Unary(
-            Unary::Sign
-            | Unary::Floor
-            | Unary::Ceil
-            | Unary::Round
-            | Unary::Test(..)
-            | Unary::Fill(_)
-            | Unary::StopGradient
-            | Unary::Powi(0),
-        )
-        | Op::Binary(Binary::Compare(_)) => Known::Nothing,
+        _ if !is_differentiable(op) => Known::Nothing,
         Op::Unary(_) => args[0].copy(),
         Op::Binary(_) => Known::Sets((0..n).map(|i| union(args[0].get(i, empty), args[1].get(i, empty))).collect()),
         Op::Select => Known::Sets((0..n).map(|i| union(args[1].get(i, empty), args[2].get(i, empty))).collect()),

@@ -92,7 +92,7 @@ impl<V: Value> Inner<V> {
 }
 
 /// Whether the op has a derivative at all.
-fn is_differentiable(op: &Op) -> bool {
+pub(crate) fn is_differentiable(op: &Op) -> bool {
     match op {
         Op::Unary(op) => {
             !matches!(
