@@ -144,6 +144,39 @@ fn long_rows_of_short_rows_are_reduced_whole() {
 }
 
 #[test]
+fn kernels_that_share_rows_agree_with_the_interpreter() {
+    // Logistic and softmax regression: a large matrix times something narrow, and its transpose times what comes of that.
+    for (rows, features, classes) in [(700, 300, 1), (1003, 257, 10), (640, 640, 3)] {
+        let shapes = vec![vec![rows, features], vec![features, classes], vec![rows, classes]];
+        let f = record(&shapes, |x| {
+            let logits = x[0].matmul(&x[1]);
+            let errors = if classes == 1 {
+                (logits * x[2]).softplus().sum(&[1])
+            } else {
+                logits.logsumexp(&[1]) - (logits * x[2]).sum(&[1])
+            };
+            vec![errors.mean_all() + x[1].square().sum_all() * 0.1]
+        });
+        for program in [f.grad(&[1]).unwrap(), f.hvp(&[1]).unwrap()] {
+            let text = program.compile::<f64>(CompileOptions::default()).explain();
+            assert!(text.contains("at a time: matmul"), "{text}");
+            let inputs = inputs::<f64>(&program);
+            let expected = program.run(&inputs).unwrap();
+            for threads in [1, 2] {
+                let options = CompileOptions::default().threads(threads);
+                let found = program.compile::<f64>(options).run(&inputs).unwrap();
+                for (found, expected) in found.iter().zip(&expected) {
+                    let scale = expected.data().iter().fold(0.0_f64, |s, x| s.max(x.abs()));
+                    for (a, b) in found.data().iter().zip(expected.data()) {
+                        assert!((a - b).abs() <= 1e-12 * scale, "{rows}×{features}: {a} and {b}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn extreme_factors_stay_where_they_are() {
     let square = Program::record(&[&[1]], |x| (x[0] * 1e-25).square().sum_all()).unwrap();
     agrees::<f32>(&square.grad(&[0]).unwrap(), &[Tensor::full(&[1], 1e30)], 1e-6);

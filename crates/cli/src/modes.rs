@@ -21,6 +21,9 @@ pub(crate) fn run(args: &args::Modes) -> Result<(), Box<dyn Error>> {
     // A file that cannot be written should be known before the work, not after.
     let open = |path: &Option<std::path::PathBuf>| path.as_deref().map(Sink::open).transpose();
     let (json, csv, svg) = (open(&args.json)?, open(&args.csv)?, open(&args.svg)?);
+    if [&json, &csv, &svg].into_iter().flatten().filter(|sink| sink.is_stdout()).count() > 1 {
+        return Err("only one of --json, --csv and --svg can go to standard output".into());
+    }
     let mut functions = Vec::new();
     // An expression alone is measured alone.
     let names =

@@ -53,6 +53,7 @@ fn wrong_inputs_are_explained_with_exit_code_2() {
         (&["--n", "many"], "many"),
         (&["--seconds=-1"], "not below 0"),
         (&["--json", "/nowhere/x.json"], "cannot write"),
+        (&["--json", "-", "--csv", "-"], "only one of --json, --csv and --svg"),
         (&["--epochs", "3"], "--epochs"),
     ] {
         let out = modes(args);

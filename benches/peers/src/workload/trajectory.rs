@@ -92,11 +92,9 @@ impl<E: Element> Job<E> for Reverse<E> {
 
     fn explain(&mut self) -> Result<String> {
         let inputs = [&self.start[..], &self.u, &self.data].concat();
-        let p = self.start.len();
         let seeds = [&inputs[..], &self.start, &self.u].concat();
         let mut pullback = self.scan.pullback().clone();
         let step = explain(&mut self.step, &inputs)?;
-        let _ = p;
         Ok(format!("the step\n{step}\nits pullback\n{}", explain(&mut pullback, &seeds)?))
     }
 }

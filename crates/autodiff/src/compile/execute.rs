@@ -25,8 +25,8 @@ pub struct CompileOptions {
     /// Whether every value may be taken to be finite, so that zero times it is zero.
     ///
     /// Off, because an infinity or NaN that meets a zero would go unseen. On, a product with an array that is known to be
-    /// zero when compiling is left out with all that leads to it: the virtual step of learning to reweight, whose weights
-    /// begin at zero, costs a fifth of the whole.
+    /// zero when compiling is left out with all that leads to it, such as the virtual step of learning to reweight, whose
+    /// weights begin at zero.
     pub assume_finite: bool,
 }
 

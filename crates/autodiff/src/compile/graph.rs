@@ -1,7 +1,7 @@
 //! The compiler's own form of a program, and the builder that every pass makes a new one with.
 
 use crate::op::Op;
-use crate::program::{Kind, Program};
+use crate::program::{Kind, Program, places_of_needed};
 use crate::shape::{Shape, size};
 use crate::tensor::Constant;
 use rustc_hash::{FxHashMap, FxHasher};
@@ -151,29 +151,12 @@ impl Graph {
     }
 
     fn without_dead_code(mut self) -> Self {
-        let mut needed = vec![false; self.nodes.len()];
-        for &i in self.outputs.iter().chain(&self.inputs) {
-            needed[i as usize] = true;
-        }
-        for i in (0..self.nodes.len()).rev() {
-            if needed[i] {
-                for &arg in &self.nodes[i].args {
-                    needed[arg as usize] = true;
-                }
-            }
-        }
-        let mut places = vec![0; needed.len()];
-        let mut kept = 0;
-        for (i, &needed) in needed.iter().enumerate() {
-            if needed {
-                places[i] = kept;
-                kept += 1;
-            }
-        }
+        let ends = self.outputs.iter().chain(&self.inputs).copied();
+        let places = places_of_needed(self.nodes.len(), ends, |i| &self.nodes[i].args);
         let mut i = 0;
         self.nodes.retain(|_| {
             i += 1;
-            needed[i - 1]
+            places[i - 1] != Place::MAX
         });
         for place in self.nodes.iter_mut().flat_map(|n| &mut n.args).chain(&mut self.inputs).chain(&mut self.outputs) {
             *place = places[*place as usize];

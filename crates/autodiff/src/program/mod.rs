@@ -11,6 +11,7 @@ mod transform;
 
 pub use count::Counts;
 pub(crate) use record::closure_error;
+pub(crate) use simplify::places_of_needed;
 pub use transform::Disconnected;
 
 use crate::op::Op;

@@ -30,21 +30,10 @@ impl Program {
     /// Only what the outputs need, and all inputs.
     #[must_use]
     pub(crate) fn without_dead_code(&self) -> Self {
-        let mut needed = vec![false; self.nodes.len()];
-        for &i in self.outputs.iter().chain(&self.inputs) {
-            needed[i as usize] = true;
-        }
-        for i in (0..self.nodes.len()).rev() {
-            if needed[i] {
-                for &arg in &self.nodes[i].args {
-                    needed[arg as usize] = true;
-                }
-            }
-        }
-        let mut places = vec![0; self.nodes.len()];
+        let ends = self.outputs.iter().chain(&self.inputs).copied();
+        let places = places_of_needed(self.nodes.len(), ends, |i| &self.nodes[i].args);
         let mut nodes = Vec::new();
-        for (i, node) in self.nodes.iter().enumerate().filter(|(i, _)| needed[*i]) {
-            places[i] = nodes.len() as Place;
+        for (_, node) in self.nodes.iter().enumerate().filter(|(i, _)| places[*i] != Place::MAX) {
             let args = node.args.iter().map(|&a| places[a as usize]).collect();
             nodes.push(Node { args, ..node.clone() });
         }
@@ -54,6 +43,24 @@ impl Program {
             outputs: self.outputs.iter().map(|&i| places[i as usize]).collect(),
         }
     }
+}
+
+/// The place of each node once those that no end needs are gone; `Place::MAX` for those.
+pub(crate) fn places_of_needed<'a>(
+    len: usize,
+    ends: impl Iterator<Item = Place>,
+    args: impl Fn(usize) -> &'a [Place],
+) -> Vec<Place> {
+    let mut places = vec![Place::MAX; len];
+    ends.for_each(|end| places[end as usize] = 0);
+    for i in (0..len).rev().filter(|&i| args(i).len() > 0) {
+        if places[i] != Place::MAX {
+            args(i).iter().for_each(|&arg| places[arg as usize] = 0);
+        }
+    }
+    let needed = places.iter_mut().filter(|place| **place != Place::MAX);
+    needed.zip(0..).for_each(|(place, number)| *place = number);
+    places
 }
 
 #[derive(Default)]

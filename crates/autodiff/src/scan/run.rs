@@ -146,7 +146,8 @@ impl<E: Element> CompiledScan<E> {
             self.step.set_input(state.len() + i, array.data());
             self.pullback.set_input(state.len() + i, array.data());
         }
-        let mut kept = vec![0];
+        let mut kept = Vec::with_capacity(self.slots().min(self.steps + 1));
+        kept.push(0);
         self.keep_until(self.steps, &mut kept, items);
         let last = kept[kept.len() - 1];
         // Keeping moved to the state of the last kept step; from there to the end.

@@ -175,11 +175,6 @@ impl SparseDerivative {
         &self.program
     }
 
-    /// The shape of what the program computes: colours first.
-    pub fn compressed_shape(&self) -> Shape {
-        self.program.output_shapes().swap_remove(0)
-    }
-
     /// The matrix, by the interpreted program.
     ///
     /// # Errors

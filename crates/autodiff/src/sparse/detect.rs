@@ -204,14 +204,14 @@ fn through<'c>(
             }
             Known::Sets(moved.data().iter().map(|&number| Rc::clone(sets[number as usize])).collect())
         }
-        Op::Gather(axis) => match (constant(1), args[1]) {
-            (Some(indices), _) => {
+        Op::Gather(axis) => match constant(1) {
+            Some(indices) => {
                 let numbers =
                     Tensor::from_parts(Shape::from_slice(shapes[0]), (0..size(shapes[0])).map(|i| i as f64).collect());
                 let moved = Tensor::apply(&Op::Gather(*axis), &[&numbers, &indices.to_tensor()]);
                 Known::Sets(moved.data().iter().map(|&number| Rc::clone(args[0].get(number as usize, empty))).collect())
             }
-            _ => everything(),
+            None => everything(),
         },
         Op::ScatterAdd { axis, len } => match constant(1) {
             Some(indices) => scatter(args[0], shapes[0], &indices.to_tensor(), *axis, *len, out, empty),

@@ -19,18 +19,15 @@ use crate::op::Op;
 
 /// The cheaper graph.
 pub(super) fn optimize(graph: &Graph, fold: Fold) -> Graph {
-    let once = graph.rebuild(fold, |builder, _, node, args| match node.op() {
-        Some(op) => builder.emit(op, args),
-        None => unreachable!("inputs and constants are put there by `rebuild`"),
-    });
-    let assembled = assemble::paddings(&once, fold);
-    let reemit = |graph: &Graph| {
+    let emit_all = |graph: &Graph| {
         graph.rebuild(fold, |builder, _, node, args| match node.op() {
             Some(op) => builder.emit(op, args),
             None => unreachable!("inputs and constants are put there by `rebuild`"),
         })
     };
-    reemit(assembled.as_ref().unwrap_or(&once))
+    let once = emit_all(graph);
+    let assembled = assemble::paddings(&once, fold);
+    emit_all(assembled.as_ref().unwrap_or(&once))
 }
 
 impl Builder {

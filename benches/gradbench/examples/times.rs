@@ -2,7 +2,7 @@
 //! run, which compiles, the median of the others, and beside them the times of the best other tool and of the
 //! hand-written C++ on the machine where the benchmark's page was made (another processor than yours: compare with care).
 //!
-//! `hypertape-gradbench-times [module …]`
+//! `cargo run --release -p hypertape-gradbench --example times -- [module …]`
 #![forbid(unsafe_code)]
 
 use hypertape_gradbench::{Result, eval};
