@@ -288,7 +288,8 @@ fn merge(legal: &Legal, schedule: &mut Schedule) {
     let mut target: Vec<u32> = (0..schedule.steps.len() as u32).collect();
     for index in 0..schedule.steps.len() {
         let Step::Group(group) = &schedule.steps[index] else { continue };
-        if group.members.len() > 64 {
+        // A large group has a working set of its own. Single numbers have none: apart, they would only be stored.
+        if group.members.len() > 64 && group.n > 1 {
             continue;
         }
         let (target_of, made_by) = (&target, &schedule.made_by);

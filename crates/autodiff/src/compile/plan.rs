@@ -4,6 +4,8 @@ use super::kernels::Kernel;
 use super::lower::Buffer;
 use super::memory::LINE;
 use crate::scalar::Element;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 /// What a buffer is to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub(super) enum Home {
     Arena(usize),
 }
 
-/// The arena's length in elements, and the place of each buffer that lives in it.
+/// The arena's length in elements, and the place of each buffer that lives in it. O(n log n) for n buffers.
 pub(super) fn plan<E: Element>(buffers: &[Buffer], homes: &mut [Option<Home>], kernels: &[Kernel<E>]) -> usize {
     let mut first = vec![usize::MAX; buffers.len()];
     let mut last = vec![0; buffers.len()];
@@ -29,25 +31,102 @@ pub(super) fn plan<E: Element>(buffers: &[Buffer], homes: &mut [Option<Home>], k
     let unit = LINE / size_of::<E>();
     // Buffers by the kernel that makes them; at each step, the ones whose last reader is behind are free again.
     let mut order: Vec<usize> = (0..buffers.len()).filter(|&b| homes[b].is_none()).collect();
-    order.sort_by_key(|&b| (first[b], std::cmp::Reverse(buffers[b].len)));
-    let mut live: Vec<(usize, usize, usize)> = Vec::new();
-    let mut total = 0;
+    order.sort_by_key(|&b| (first[b], Reverse(buffers[b].len)));
+    let mut live = BinaryHeap::new();
+    let mut gaps = Gaps::default();
     for buffer in order {
-        let len = buffers[buffer].len.next_multiple_of(unit).max(unit);
-        live.retain(|&(_, _, until)| until >= first[buffer]);
-        // The tightest gap that fits.
-        let (mut at, mut best, mut end) = (None, usize::MAX, 0);
-        for &(start, stop, _) in &live {
-            if start >= end + len && start - end < best {
-                (at, best) = (Some(end), start - end);
-            }
-            end = end.max(stop);
+        while let Some(&Reverse((until, at, len))) = live.peek()
+            && until < first[buffer]
+        {
+            live.pop();
+            gaps.give(at, len);
         }
-        let at = at.unwrap_or(end);
-        let position = live.partition_point(|l| l.0 < at);
-        live.insert(position, (at, at + len, last[buffer]));
-        total = total.max(at + len);
+        let len = buffers[buffer].len.next_multiple_of(unit).max(unit);
+        let at = gaps.take(len);
+        live.push(Reverse((last[buffer], at, len)));
         homes[buffer] = Some(Home::Arena(at));
     }
-    total
+    gaps.total
+}
+
+/// The free parts of an arena that grows; no two of them touch.
+#[derive(Default)]
+struct Gaps {
+    /// Length by start.
+    by_start: BTreeMap<usize, usize>,
+    /// `(length, start)`.
+    by_length: BTreeSet<(usize, usize)>,
+    total: usize,
+}
+
+impl Gaps {
+    fn remove(&mut self, start: usize, len: usize) {
+        self.by_start.remove(&start);
+        self.by_length.remove(&(len, start));
+    }
+
+    fn insert(&mut self, start: usize, len: usize) {
+        self.by_start.insert(start, len);
+        self.by_length.insert((len, start));
+    }
+
+    /// The tightest gap that fits, or the arena grows.
+    fn take(&mut self, len: usize) -> usize {
+        if let Some(&(found, start)) = self.by_length.range((len, 0)..).next() {
+            self.remove(start, found);
+            if found > len {
+                self.insert(start + len, found - len);
+            }
+            return start;
+        }
+        let start = match self.by_start.last_key_value() {
+            Some((&start, &free)) if start + free == self.total => {
+                self.remove(start, free);
+                start
+            }
+            _ => self.total,
+        };
+        self.total = start + len;
+        start
+    }
+
+    /// Frees a part, and joins it with the gaps beside it.
+    fn give(&mut self, mut start: usize, mut len: usize) {
+        if let Some((&next, &free)) = self.by_start.range(start..).next()
+            && next == start + len
+        {
+            self.remove(next, free);
+            len += free;
+        }
+        if let Some((&before, &free)) = self.by_start.range(..start).next_back()
+            && before + free == start
+        {
+            self.remove(before, free);
+            start = before;
+            len += free;
+        }
+        self.insert(start, len);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Gaps;
+
+    #[test]
+    fn what_is_freed_is_joined_and_the_tightest_gap_is_taken() {
+        let mut gaps = Gaps::default();
+        assert_eq!([8, 4, 8, 16, 8].map(|len| gaps.take(len)), [0, 8, 12, 20, 36]);
+        gaps.give(0, 8);
+        gaps.give(20, 16);
+        assert_eq!(gaps.take(6), 0, "the gap of 8 is tighter than the one of 16");
+        gaps.give(12, 8);
+        assert_eq!(gaps.take(24), 12, "12..20 and 20..36 are one gap");
+        gaps.give(36, 8);
+        assert_eq!((gaps.take(12), gaps.total), (36, 48), "a gap at the end grows");
+        gaps.give(12, 24);
+        gaps.give(8, 4);
+        gaps.give(0, 6);
+        assert_eq!((gaps.take(36), gaps.total), (0, 48), "gaps on both sides are joined");
+    }
 }
