@@ -53,7 +53,7 @@ pub(crate) fn places_of_needed<'a>(
 ) -> Vec<Place> {
     let mut places = vec![Place::MAX; len];
     ends.for_each(|end| places[end as usize] = 0);
-    for i in (0..len).rev().filter(|&i| args(i).len() > 0) {
+    for i in (0..len).rev().filter(|&i| !args(i).is_empty()) {
         if places[i] != Place::MAX {
             args(i).iter().for_each(|&arg| places[arg as usize] = 0);
         }
