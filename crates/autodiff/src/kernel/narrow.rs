@@ -187,34 +187,6 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
     }
 }
 
-/// Elements of a side of the squares that a matrix is turned in.
-const SIDE: usize = 8;
-
-/// `y = Aᵀ`, row-major, for `columns` rows of `rows` elements that stand `stride` apart.
-#[inline(always)]
-pub(super) fn turn<E: Math, M: Machine>(a: &[E], stride: usize, columns: usize, y: &mut [E]) {
-    let rows = y.len() / columns.max(1);
-    let (whole_rows, whole_columns) = (rows / SIDE * SIDE, columns / SIDE * SIDE);
-    for j in (0..whole_columns).step_by(SIDE) {
-        for i in (0..whole_rows).step_by(SIDE) {
-            let mut square = [[E::from_f64(0.0); SIDE]; SIDE];
-            for (c, from) in (0..SIDE).map(|c| (c, &a[(j + c) * stride + i..][..SIDE])) {
-                for (r, &x) in from.iter().enumerate() {
-                    square[r][c] = x;
-                }
-            }
-            for (r, row) in square.iter().enumerate() {
-                y[(i + r) * columns + j..][..SIDE].copy_from_slice(row);
-            }
-        }
-    }
-    for j in 0..columns {
-        for i in if j < whole_columns { whole_rows } else { 0 }..rows {
-            y[i * columns + j] = a[j * stride + i];
-        }
-    }
-}
-
 /// `yᵢ = Aᵢ·x` for `R` rows of `A`, each in lanes of its own.
 #[inline(always)]
 fn dot_some<E: Math, M: Machine, const R: usize, const LANES: usize>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {

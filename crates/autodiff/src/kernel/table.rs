@@ -32,8 +32,6 @@ pub struct Table<E: 'static> {
     pub(crate) expand: fn(&[E], usize, &mut [E]),
     /// `C = A·B`; `C` is the last argument.
     pub(crate) narrow: fn(&Narrow<'_, E>, &mut [E]),
-    /// `(A, stride, columns, y)`: `y = Aᵀ` for so many rows of `A`.
-    pub(crate) turn: fn(&[E], usize, usize, &mut [E]),
     /// `(A, stride, x, y)`: `yᵢ = Aᵢ·x` for the rows of `A`.
     pub(crate) dot_rows: fn(&[E], usize, &[E], &mut [E]),
     /// `(A, stride, x, y)`: `y += Σ xₖ·Aₖ` over the rows of `A`.
@@ -51,7 +49,6 @@ macro_rules! table {
         table!(@fn fold_columns(fold: Fold, x: &[E], start: usize, acc: &mut [E]) = loops::fold_columns::<E, $machine> $(, $feature)?);
         table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = loops::expand::<E, $machine> $(, $feature)?);
         table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
-        table!(@fn turn(a: &[E], stride: usize, columns: usize, y: &mut [E]) = narrow::turn::<E, $machine> $(, $feature)?);
         table!(@fn dot_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = narrow::dot_rows::<E, $machine> $(, $feature)?);
         table!(@fn sum_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = narrow::sum_rows::<E, $machine> $(, $feature)?);
         Table {
@@ -64,7 +61,6 @@ macro_rules! table {
             fold_columns: fold_columns::<E>,
             expand: expand::<E>,
             narrow: narrow::<E>,
-            turn: turn::<E>,
             dot_rows: dot_rows::<E>,
             sum_rows: sum_rows::<E>,
         }

@@ -119,12 +119,6 @@ impl MatMul {
 /// Multiply-adds up to which packing costs more than it saves.
 const TINY: usize = 1 << 15;
 
-/// Rows up to which the right factor is better turned than packed.
-const SHORT: usize = 64;
-
-/// Elements of a right factor that is turned on the stack.
-const TRANSPOSED: usize = 2048;
-
 /// `C = A·B`.
 pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize, out: &mut [E]) {
     let Product { m, k, n, a, a_strides, b, b_strides, fork: _, wake: _ } = *p;
@@ -173,12 +167,6 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
             }
         });
         return;
-    }
-    if m <= SHORT && m * n * k <= TINY && k * n <= TRANSPOSED && b_strides[0] == 1 {
-        // Few rows against the columns of a small matrix: turned first, it is the case above.
-        let mut turned = [E::from_f64(0.0); TRANSPOSED];
-        (table.turn)(b, b_strides[1], n, &mut turned[..k * n]);
-        return (table.narrow)(&Narrow { b: &turned[..k * n], b_stride: n, ..narrow(false) }, out);
     }
     E::gemm(*p, out);
 }
