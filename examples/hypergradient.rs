@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     );
     println!("closed form        {exact:.6}\n");
     for steps in [1, 10, 100, 1000] {
-        let method = Reverse::new(GradientDescent { rate: 0.5 }, steps);
+        let method = Reverse::new(GradientDescent::new(0.5), steps);
         let h = problem.hypergradient(&[u.clone()], &[Tensor::zeros(&[d])], &method)?;
         let error = (&h.gradient[0] - &exact).square().sum_all().item().sqrt();
         println!("{steps} steps: {:.6}, error {error:.1e}\n{}\n", h.gradient[0], h.report);

@@ -42,7 +42,7 @@ pub use error::{Error, Result};
 pub use op::{Call, Compare, Custom, Op};
 pub use program::{Counts, Disconnected, Kind, Node, Program, SourceLine};
 pub use scalar::Element;
-pub use scan::{CompiledScan, Scan, ScanGradient, ScanInputs, ScanRun, Storage};
+pub use scan::{CompiledScan, Scan, ScanGradient, ScanInputs, ScanRun, Storage, next_kept};
 pub use shape::{Axes, Shape};
 pub use tape::Tape;
 pub use tensor::{Constant, Tensor};

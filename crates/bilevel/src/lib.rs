@@ -1,35 +1,31 @@
-//! Hypergradients: min over `u` of `F(u) = f(u, v(u))`, where `v(u)` comes from minimising `g(u, ·)`.
-//!
-//! A [`Problem`] holds the outer objective `f` and the inner one `g` as closures. A method says how `v(u)` is found and
-//! how `dF/du` is taken; [`Reverse`] differentiates the trajectory of the inner optimiser, whose update rule is a
-//! [`Dynamics`].
-//!
-//! ```
-//! use autodiff::{Tensor, Value};
-//! use bilevel::{GradientDescent, Problem, Reverse};
-//!
-//! // Inner: v(u) minimises ½(v − u)². Outer: ½(v − 3)².
-//! let problem = Problem::new(
-//!     |_u, v| (v[0] - 3.0).square().sum_all() * 0.5,
-//!     |u, v| (v[0] - u[0]).square().sum_all() * 0.5,
-//! );
-//! let (u, v0) = ([Tensor::from([1.0])], [Tensor::from([0.0])]);
-//! let h = problem.hypergradient(&u, &v0, &Reverse::new(GradientDescent { rate: 0.5 }, 20))?;
-//! // v_T = 1 − 2⁻²⁰, and dF/du = (v_T − 3)·(1 − 2⁻²⁰).
-//! let vt = 1.0 - 0.5_f64.powi(20);
-//! assert!((h.gradient[0].data()[0] - (vt - 3.0) * vt).abs() < 1e-12);
-//! # Ok::<(), bilevel::Error>(())
-//! ```
+#![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod data;
 mod dynamics;
 mod error;
+mod estimate;
+mod inner;
+mod krylov;
 mod method;
+mod minimize;
+mod mover;
 mod problem;
+mod programs;
 mod report;
+mod session;
+mod vector;
 
-pub use dynamics::{Dynamics, GradientDescent};
+pub use data::{Batches, Data, Rows, Source};
+pub use dynamics::{
+    Adam, Dynamics, GradientDescent, Hyper, Link, Map, Momentum, Nesterov, Projected, RmsProp, Set, Step, Upper,
+};
 pub use error::{Error, Result};
-pub use method::{Hypergradient, Method, Reverse};
-pub use problem::{Data, Problem, Recorded};
-pub use report::Report;
+pub use inner::{How, Inner};
+pub use method::{
+    Amigo, Ask, AugmentedLagrangian, Bome, Descent, F2sa, FiniteDifference, FixedPoint, FixedPointSolver, Forward,
+    Hypergradient, Implicit, Keep, Memory, Method, Mrbo, MultiplierStep, Online, Pbgd, Penalty, Reverse, Reversible, Saba,
+    Saddle, Schedule, Soba, Solver, StocBio, VirtualStep, Window, example_weights,
+};
+pub use problem::{Problem, Symbol};
+pub use report::{Counts, ErrorEstimate, Report};

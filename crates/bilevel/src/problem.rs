@@ -1,48 +1,51 @@
-//! The problem: outer and inner objective as closures, recorded and differentiated once per shape.
+//! The problem: outer and inner objective as closures over symbols.
 
-use crate::dynamics::Dynamics;
-use crate::error::{Error, Result};
-use crate::method::{Hypergradient, Method};
-use autodiff::{Abstract, Disconnected, Element, Program, Shape, Tensor, Value, Var};
-use std::any::TypeId;
+use crate::data::Data;
+use crate::error::{Result, configuration};
+use crate::method::{Ask, Hypergradient, Memory, Method};
+use crate::programs::{Objective, Programs, Start};
+use autodiff::{Abstract, Element, Executable, Shape, Tensor, Var};
+use std::any::{Any, TypeId};
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// `(u, v, data) ↦ objective`.
-type Objective =
-    dyn for<'t> Fn(&[Var<'t, Abstract>], &[Var<'t, Abstract>], &[Var<'t, Abstract>]) -> Var<'t, Abstract> + Send + Sync;
+/// An array that a closure sees while it is recorded: it has a shape, no numbers yet.
+pub type Symbol<'t> = Var<'t, Abstract>;
 
-/// The update rule, and the shapes of u, v, outer and inner data.
-type Key = (TypeId, [Vec<Shape>; 4]);
+/// The shapes of u, v, outer and inner data.
+pub(crate) type Shapes = [Vec<Shape>; 4];
 
-/// Arrays that the objectives are evaluated on and that are not differentiated: examples, labels, a minibatch.
-#[derive(Clone, Copy, Debug)]
-pub struct Data<'a, E: Element> {
-    /// For the outer objective.
-    pub outer: &'a [Tensor<E>],
-    /// For the inner objective.
-    pub inner: &'a [Tensor<E>],
+/// What an executable was compiled for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) what: crate::programs::Kind,
+    /// The update rule, where one takes part.
+    pub(crate) structure: Option<Arc<str>>,
+    pub(crate) shapes: Arc<Shapes>,
+    pub(crate) threads: usize,
 }
 
-impl<E: Element> Data<'_, E> {
-    /// No data.
-    pub const NONE: Self = Self { outer: &[], inner: &[] };
-}
+/// Executables that nobody runs at present, of any element type.
+type Idle = HashMap<(TypeId, Key), Vec<Box<dyn Any + Send>>>;
 
 /// min over `u` of `f(u, v(u))`, where `v(u)` comes from minimising `g(u, ·)`.
 ///
-/// `u` and `v` are ordered sets of tensors. The closures are recorded once per set of shapes; their derivatives and the
-/// inner step are programs, which the methods run as often as they need.
+/// `u` and `v` are ordered sets of tensors. The closures are recorded once per set of shapes; what a method needs of them
+/// is derived and compiled at its first use, and kept.
 pub struct Problem {
-    outer: Box<Objective>,
-    inner: Box<Objective>,
-    recorded: Mutex<HashMap<Key, Arc<Recorded>>>,
+    pub(crate) outer: Box<Objective>,
+    pub(crate) inner: Box<Objective>,
+    pub(crate) start: Option<Box<Start>>,
+    names: [Vec<String>; 2],
+    threads: usize,
+    recorded: Mutex<HashMap<Arc<Shapes>, Arc<Programs>>>,
+    idle: Mutex<Idle>,
 }
 
 impl fmt::Debug for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Problem").finish_non_exhaustive()
+        f.debug_struct("Problem").field("names", &self.names).finish_non_exhaustive()
     }
 }
 
@@ -50,8 +53,8 @@ impl Problem {
     /// A problem without data: `outer(u, v)` and `inner(u, v)`, each a scalar.
     pub fn new<F, G>(outer: F, inner: G) -> Self
     where
-        F: for<'t> Fn(&[Var<'t, Abstract>], &[Var<'t, Abstract>]) -> Var<'t, Abstract> + Send + Sync + 'static,
-        G: for<'t> Fn(&[Var<'t, Abstract>], &[Var<'t, Abstract>]) -> Var<'t, Abstract> + Send + Sync + 'static,
+        F: for<'t> Fn(&[Symbol<'t>], &[Symbol<'t>]) -> Symbol<'t> + Send + Sync + 'static,
+        G: for<'t> Fn(&[Symbol<'t>], &[Symbol<'t>]) -> Symbol<'t> + Send + Sync + 'static,
     {
         Self::with_data(move |u, v, _| outer(u, v), move |u, v, _| inner(u, v))
     }
@@ -59,124 +62,110 @@ impl Problem {
     /// A problem on data: `outer(u, v, data)` and `inner(u, v, data)`, each a scalar, each with its own data.
     pub fn with_data<F, G>(outer: F, inner: G) -> Self
     where
-        F: for<'t> Fn(&[Var<'t, Abstract>], &[Var<'t, Abstract>], &[Var<'t, Abstract>]) -> Var<'t, Abstract>
-            + Send
-            + Sync
-            + 'static,
-        G: for<'t> Fn(&[Var<'t, Abstract>], &[Var<'t, Abstract>], &[Var<'t, Abstract>]) -> Var<'t, Abstract>
-            + Send
-            + Sync
-            + 'static,
+        F: for<'t> Fn(&[Symbol<'t>], &[Symbol<'t>], &[Symbol<'t>]) -> Symbol<'t> + Send + Sync + 'static,
+        G: for<'t> Fn(&[Symbol<'t>], &[Symbol<'t>], &[Symbol<'t>]) -> Symbol<'t> + Send + Sync + 'static,
     {
-        Self { outer: Box::new(outer), inner: Box::new(inner), recorded: Mutex::default() }
+        Self {
+            outer: Box::new(outer),
+            inner: Box::new(inner),
+            start: None,
+            names: Default::default(),
+            threads: 0,
+            recorded: Mutex::default(),
+            idle: Mutex::default(),
+        }
+    }
+
+    /// With an initial inner point that is a function of u, through which trajectory methods differentiate too: for MAML,
+    /// `|u| u.to_vec()`. Then `v0` is given as `&[]`.
+    #[must_use]
+    pub fn start<S>(mut self, start: S) -> Self
+    where
+        S: for<'t> Fn(&[Symbol<'t>]) -> Vec<Symbol<'t>> + Send + Sync + 'static,
+    {
+        self.start = Some(Box::new(start));
+        self
+    }
+
+    /// With names for the upper and the inner variables, which errors then use.
+    #[must_use]
+    pub fn named<S: Into<String>>(
+        mut self,
+        upper: impl IntoIterator<Item = S>,
+        inner: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.names = [upper.into_iter().map(Into::into).collect(), inner.into_iter().map(Into::into).collect()];
+        self
+    }
+
+    /// With at most so many threads for each executable; 0, the default, for all of rayon's.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
     }
 
     /// The hypergradient at `u`, with the inner problem started from `v0`, by a method.
     ///
     /// # Errors
     /// What the method reports.
-    pub fn hypergradient<E: Element, M: Method>(
+    pub fn hypergradient<E: Element>(
         &self,
         u: &[Tensor<E>],
         v0: &[Tensor<E>],
-        method: &M,
+        method: &dyn Method<E>,
     ) -> Result<Hypergradient<E>> {
-        method.hypergradient(self, u, v0, Data::NONE)
+        self.hypergradient_on(u, v0, Data::NONE, method)
     }
 
     /// [`hypergradient`](Problem::hypergradient) of a problem with data.
     ///
     /// # Errors
     /// What the method reports.
-    pub fn hypergradient_on<E: Element, M: Method>(
+    pub fn hypergradient_on<E: Element>(
         &self,
         u: &[Tensor<E>],
         v0: &[Tensor<E>],
         data: Data<'_, E>,
-        method: &M,
+        method: &dyn Method<E>,
     ) -> Result<Hypergradient<E>> {
-        method.hypergradient(self, u, v0, data)
+        method.hypergradient(&Ask { problem: self, u, v0, data }, &mut Memory::default())
     }
 
-    /// The programs for these shapes and this update rule, recorded at the first call.
-    ///
-    /// # Errors
-    /// [`Error::Detached`] or [`Error::Unused`] if a variable is not connected; shape errors of the closures panic with
-    /// their line.
-    pub fn recorded<E: Element, D: Dynamics>(
-        &self,
-        u: &[Tensor<E>],
-        v: &[Tensor<E>],
-        data: Data<'_, E>,
-        dynamics: &D,
-    ) -> Result<Arc<Recorded>> {
-        let shapes = |x: &[Tensor<E>]| x.iter().map(Value::shape).collect::<Vec<_>>();
-        let key = (TypeId::of::<D>(), [shapes(u), shapes(v), shapes(data.outer), shapes(data.inner)]);
-        let cached = self.recorded.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        if let Some(recorded) = cached {
-            return Ok(recorded);
-        }
-        let recorded = Arc::new(self.record(&key.1, dynamics)?);
-        self.recorded.lock().unwrap_or_else(PoisonError::into_inner).insert(key, Arc::clone(&recorded));
-        Ok(recorded)
+    /// The name of an upper (0) or inner (1) variable.
+    pub(crate) fn name(&self, level: usize, index: usize) -> String {
+        self.names[level].get(index).cloned().unwrap_or_else(|| format!("{}[{index}]", ["u", "v"][level]))
     }
 
-    fn record<D: Dynamics>(&self, [u, v, outer, inner]: &[Vec<Shape>; 4], dynamics: &D) -> Result<Recorded> {
-        if u.is_empty() || v.is_empty() {
-            let reason = "at least one upper and one inner variable are needed".to_owned();
-            return Err(Error::Configuration { setting: "variables", reason });
-        }
-        let (n, m) = (u.len(), v.len());
-        let uv: Vec<usize> = (0..n + m).collect();
-        let all = |data: &[Shape]| [u, v, data].concat();
-
-        let objective = |f: &Objective, data: &[Shape]| -> Result<Program> {
-            Ok(Program::record_shapes(&all(data), |x| vec![f(&x[..n], &x[n..n + m], &x[n + m..])])?)
-        };
-        let f = objective(&self.outer, outer)?;
-        let g = objective(&self.inner, inner)?;
-        let unused =
-            |program: &Program, wrt: usize| matches!(program.grad(&[wrt]), Err(autodiff::Error::Disconnected { .. }));
-        // Some inner variables may serve the inner objective only, but not all.
-        if (0..m).all(|i| unused(&f, n + i)) {
-            return Err(Error::Unused);
-        }
-
-        // (u, v, data) ↦ f, f_u, f_v. Where f does not use u, its part is zero, rightly.
-        let f_grad = f.grad_with(&uv, Disconnected::Zeros)?;
-        let outer_program = Program::record_shapes(&all(outer), |x| [f.eval(x), f_grad.eval(x)].concat())?.simplify();
-        // (u, v, data, hyper) ↦ Φ(v, ∇_v g).
-        let wrt_v: Vec<usize> = (n..n + m).collect();
-        let g_grad = g.grad(&wrt_v)?;
-        let scalars = vec![Shape::new(); dynamics.hyper().len()];
-        let step = Program::record_shapes(&[all(inner), scalars].concat(), |x| {
-            let (inputs, hyper) = x.split_at(n + m + inner.len());
-            let gradient = g_grad.eval(inputs);
-            inputs[n..n + m].iter().zip(&gradient).map(|(v, g)| D::step(v, g, hyper)).collect()
-        })?
-        .simplify();
-        // Its VJP: … and a cotangent for each v ↦ cotangents of u and v.
-        let step_vjp = step.vjp_with(&uv, Disconnected::Zeros)?.simplify();
-        let first_step_vjp = step.vjp_with(&uv[..n], Disconnected::Zeros)?.simplify();
-        for index in 0..n {
-            let through_step = matches!(step.vjp(&[index]), Err(autodiff::Error::Disconnected { .. }));
-            if through_step && unused(&f, index) {
-                return Err(Error::Detached { index });
-            }
-        }
-        Ok(Recorded { outer: outer_program, step, step_vjp, first_step_vjp })
+    /// The key of an executable for these shapes, without what it is.
+    pub(crate) fn key(&self, shapes: Shapes, structure: Option<Arc<str>>) -> Key {
+        Key { what: crate::programs::Kind::Outer, structure, shapes: Arc::new(shapes), threads: self.threads }
     }
-}
 
-/// What a problem becomes for given shapes and a given update rule.
-#[derive(Debug)]
-pub struct Recorded {
-    /// `(u, v, outer data) ↦ f, f_u…, f_v…`
-    pub outer: Program,
-    /// `(u, v, inner data, hyper) ↦ Φ…`, the next iterate.
-    pub step: Program,
-    /// `(u, v, inner data, hyper, cotangent of Φ…) ↦ cotangents of u…, of v…`
-    pub step_vjp: Program,
-    /// The same, cotangents of u… only: where the initial point is given, nothing flows on to it.
-    pub first_step_vjp: Program,
+    /// The objectives, recorded for these shapes.
+    pub(crate) fn recorded(&self, shapes: &Arc<Shapes>) -> Result<Arc<Programs>> {
+        if let Some(found) = self.recorded.lock().unwrap_or_else(PoisonError::into_inner).get(shapes) {
+            return Ok(Arc::clone(found));
+        }
+        if shapes[0].is_empty() || shapes[1].is_empty() {
+            return configuration("variables", "at least one upper and one inner variable are needed");
+        }
+        let programs = Arc::new(Programs::record(self, shapes)?);
+        let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        recorded.insert(Arc::clone(shapes), Arc::clone(&programs));
+        Ok(programs)
+    }
+
+    /// Takes an executable that is idle, if there is one.
+    pub(crate) fn take<E: Element>(&self, key: &Key) -> Option<Executable<E>> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = idle.get_mut(&(TypeId::of::<E>(), key.clone()))?.pop()?;
+        found.downcast().ok().map(|executable| *executable)
+    }
+
+    /// Keeps an executable for the next one who needs it.
+    pub(crate) fn give<E: Element>(&self, key: Key, executable: Executable<E>) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.entry((TypeId::of::<E>(), key)).or_default().push(Box::new(executable));
+    }
 }

@@ -2,25 +2,126 @@
 
 use std::fmt;
 
-/// Values, counts and memory of one hypergradient.
-#[derive(Clone, Debug, PartialEq)]
+/// How often each primitive was evaluated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Values of either objective, without a gradient.
+    pub values: usize,
+    /// Gradients of either objective, by u, v or both; a step of the inner optimiser is one.
+    pub gradients: usize,
+    /// Hessian-vector products `∇²_vv g·p`, and those of penalised objectives.
+    pub hvps: usize,
+    /// Jacobian-vector products of the inner step, one for each direction.
+    pub jvps: usize,
+    /// Vector-Jacobian products: of the inner step, and `∇²_uv g·p`.
+    pub vjps: usize,
+}
+
+/// A statement about `‖h − ∇F‖`, the distance of a hypergradient `h` from what it stands for.
+///
+/// For methods that differentiate a trajectory, `F(u) = f(u, v_T(u))` with the trajectory's own `v_T`; for the others
+/// `F(u) = f(u, v*(u))` with the minimiser `v*`. `docs/error-estimates.md` says how each is found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ErrorEstimate {
+    /// The distance is at most this, up to rounding: the assumptions were verified.
+    Bound(f64),
+    /// The distance is about this: the assumptions (a Hessian that changes little, constants seen along the way) are
+    /// plausible, but were not verified.
+    Estimate(f64),
+}
+
+impl ErrorEstimate {
+    /// The number.
+    pub fn value(self) -> f64 {
+        match self {
+            Self::Bound(value) | Self::Estimate(value) => value,
+        }
+    }
+
+    /// Whether it is a bound.
+    pub fn is_bound(self) -> bool {
+        matches!(self, Self::Bound(_))
+    }
+}
+
+impl fmt::Display for ErrorEstimate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bound(value) => write!(f, "≤ {value:.1e} (bound)"),
+            Self::Estimate(value) => write!(f, "≈ {value:.1e} (estimate)"),
+        }
+    }
+}
+
+/// Values, quality, counts and memory of one hypergradient.
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
     /// f at the inner solution.
     pub outer_value: f64,
-    /// Gradients of either objective.
-    pub gradients: usize,
-    /// Vector-Jacobian products of the inner step.
-    pub vjps: usize,
-    /// Bytes of the stored trajectory.
+    /// g at the inner solution, where the method looked.
+    pub inner_value: Option<f64>,
+    /// ‖∇_v g‖ at the inner solution, where the method looked.
+    pub inner_grad_norm: Option<f64>,
+    /// Inner steps or iterations.
+    pub inner_steps: usize,
+    /// Steps that were differentiated, for methods that differentiate a trajectory.
+    pub differentiated_steps: Option<usize>,
+    /// ‖b − A·w‖ / ‖b‖ of the linear system that an implicit method solved.
+    pub linear_residual: Option<f64>,
+    /// The smallest and largest curvature of the inner problem that were met: Ritz values of the Hessian.
+    pub curvature: Option<(f64, f64)>,
+    /// How far from the truth, where the method can tell.
+    pub error: Option<ErrorEstimate>,
+    /// Evaluations.
+    pub counts: Counts,
+    /// The most bytes of iterates, tangents or multipliers kept at once.
     pub trajectory_bytes: usize,
+    /// Bytes of the largest compiled derivative program that was run.
+    pub tape_bytes: usize,
+    /// Wall time, recording and compiling included where this call was the first.
+    pub seconds: f64,
+    /// What the caller chose to accept, in words.
+    pub warnings: Vec<String>,
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "outer value        {:.6e}", self.outer_value)?;
-        writeln!(f, "gradients          {}", self.gradients)?;
-        writeln!(f, "step VJPs          {}", self.vjps)?;
-        write!(f, "trajectory         {} bytes", self.trajectory_bytes)
+        if let Some(value) = self.inner_value {
+            writeln!(f, "inner value        {value:.6e}")?;
+        }
+        if let Some(norm) = self.inner_grad_norm {
+            writeln!(f, "inner gradient     {norm:.2e}")?;
+        }
+        match self.differentiated_steps {
+            Some(kept) if kept != self.inner_steps => {
+                writeln!(f, "inner steps        {}, the last {kept} differentiated", self.inner_steps)?;
+            }
+            _ => writeln!(f, "inner steps        {}", self.inner_steps)?,
+        }
+        if let Some(residual) = self.linear_residual {
+            writeln!(f, "linear residual    {residual:.2e}")?;
+        }
+        if let Some((low, high)) = self.curvature {
+            writeln!(f, "curvature seen     {low:.2e} to {high:.2e}")?;
+        }
+        if let Some(error) = self.error {
+            writeln!(f, "error              {error}")?;
+        }
+        let c = self.counts;
+        write!(f, "evaluations        {} gradients", c.gradients)?;
+        for (count, name) in [(c.values, "values"), (c.hvps, "HVPs"), (c.jvps, "JVPs"), (c.vjps, "VJPs")] {
+            if count > 0 {
+                write!(f, ", {count} {name}")?;
+            }
+        }
+        writeln!(f, "\nmemory             {} B of iterates, {} B of tape", self.trajectory_bytes, self.tape_bytes)?;
+        write!(f, "time               {:.3} ms", self.seconds * 1e3)?;
+        for warning in &self.warnings {
+            write!(f, "\nnote               {warning}")?;
+        }
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! Reverse-mode hypergradients against closed forms and finite differences.
 
 use autodiff::{Tensor, Value};
-use bilevel::{Data, Dynamics, Error, GradientDescent, Problem, Reverse};
+use bilevel::{Data, Error, GradientDescent, Map, Problem, Reverse};
 use proptest::prelude::*;
 
 fn wave(shape: &[usize], salt: f64) -> Tensor<f64> {
@@ -95,12 +95,12 @@ fn the_general_quadratic_has_its_closed_form() {
         let (u, v0) = (wave(&[M], salt + 8.0), wave(&[N], salt + 9.0));
         for steps in [1, 2, 10, 200] {
             let eta = 0.15;
-            let method = Reverse::new(GradientDescent { rate: eta }, steps);
+            let method = Reverse::new(GradientDescent::new(eta), steps);
             let found = problem.hypergradient(&[u.clone()], &[v0.clone()], &method).unwrap();
             let (vt, gradient) = quadratic.exact(&u, &v0, eta, steps);
             assert_close(&found.inner_solution[0], &vt);
             assert_close(&found.gradient[0], &gradient);
-            assert_eq!((found.report.gradients, found.report.vjps), (steps + 1, steps));
+            assert_eq!((found.report.counts.gradients, found.report.counts.vjps), (steps + 1, steps));
             assert_eq!(found.report.trajectory_bytes, steps * N * 8);
         }
     }
@@ -110,7 +110,7 @@ fn the_general_quadratic_has_its_closed_form() {
 fn one_step_is_f_u_minus_eta_c_f_v() {
     let quadratic = Quadratic::new(0.7);
     let (u, v0, eta) = (wave(&[M], 1.0), wave(&[N], 2.0), 0.2);
-    let method = Reverse::new(GradientDescent { rate: eta }, 1);
+    let method = Reverse::new(GradientDescent::new(eta), 1);
     let found = quadratic.problem().hypergradient(&[u.clone()], &[v0], &method).unwrap();
     let v1 = &found.inner_solution[0];
     let f_v = quadratic.f.matmul(v1) + u.matmul(&quadratic.k) + &quadratic.p;
@@ -123,7 +123,7 @@ fn the_scalar_teaching_case() {
     // g = (a/2)(v − u)², f = ½(v − c)²: v_T = u + ρᵀ(v0 − u), dF/du = (v_T − c)(1 − ρᵀ).
     let (a, c, u, v0, eta, steps) = (0.8, 3.0, 1.5, -2.0, 0.3, 7);
     let problem = Problem::new(move |_, v| (v[0] - c).square() * 0.5, move |u, v| (v[0] - u[0]).square() * (0.5 * a));
-    let method = Reverse::new(GradientDescent { rate: eta }, steps);
+    let method = Reverse::new(GradientDescent::new(eta), steps);
     let found = problem.hypergradient(&[Tensor::scalar(u)], &[Tensor::scalar(v0)], &method).unwrap();
     let rho = (1.0 - eta * a).powi(7);
     let vt = u + rho * (v0 - u);
@@ -133,16 +133,12 @@ fn the_scalar_teaching_case() {
 }
 
 /// Gradient descent with decay, a user's own update rule.
-#[derive(Clone)]
-struct Decaying;
-
-impl Dynamics for Decaying {
-    fn hyper(&self) -> Vec<f64> {
-        vec![0.1, 0.01]
-    }
-    fn step<V: Value>(v: &V, gradient: &V, hyper: &[V]) -> V {
-        v.minus(&gradient.times(&hyper[0])).minus(&v.times(&hyper[1]))
-    }
+fn decaying() -> Map {
+    Map::new(|s| {
+        let moved = s.point.iter().zip(s.gradient);
+        moved.map(|(v, g)| *v - *g * s.hyper[0] - *v * s.hyper[1]).collect()
+    })
+    .hyper([0.1, 0.01])
 }
 
 proptest! {
@@ -162,8 +158,8 @@ proptest! {
         );
         let u = [wave(&[3], salt + 2.0) * 0.3, wave(&[5], salt + 3.0)];
         let v0 = [wave(&[3], salt + 4.0), Tensor::scalar(0.1)];
-        let both = Data { outer: &data, inner: &data };
-        let method = Reverse::new(Decaying, steps);
+        let both = Data::new(&data, &data);
+        let method = Reverse::new(decaying(), steps);
         let at = |u: &[Tensor<f64>]| problem.hypergradient_on(u, &v0, both, &method).unwrap();
         let found = at(&u);
         for i in 0..2 {
@@ -184,7 +180,7 @@ proptest! {
 #[test]
 fn the_outer_objective_need_not_use_u() {
     let direct = Problem::new(|_, v| v[0].sum_all(), |u, v| (v[0] * u[0]).sum_all());
-    let method = Reverse::new(GradientDescent { rate: 0.5 }, 3);
+    let method = Reverse::new(GradientDescent::new(0.5), 3);
     let one = [Tensor::from([1.0])];
     assert_eq!(direct.hypergradient(&one, &one, &method).unwrap().gradient[0].data(), [-1.5]);
 }
@@ -197,7 +193,7 @@ fn an_inner_variable_may_serve_the_inner_objective_only() {
         |u, v| ((v[0] - v[1]).square() + (v[1] - u[0]).square()).sum_all() * 0.5,
     );
     let at = |u: f64| {
-        let method = Reverse::new(GradientDescent { rate: 0.3 }, 2);
+        let method = Reverse::new(GradientDescent::new(0.3), 2);
         problem.hypergradient(&[Tensor::scalar(u)], &[Tensor::scalar(0.4), Tensor::scalar(0.1)], &method).unwrap()
     };
     let difference = (at(1.001).report.outer_value - at(0.999).report.outer_value) / 0.002;
@@ -206,31 +202,31 @@ fn an_inner_variable_may_serve_the_inner_objective_only() {
 
 #[test]
 fn what_is_not_connected_is_an_error_not_a_zero() {
-    let method = Reverse::new(GradientDescent { rate: 0.1 }, 2);
+    let method = Reverse::new(GradientDescent::new(0.1), 2);
     let one = [Tensor::from([1.0])];
     let detached = Problem::new(|_, v| v[0].sum_all(), |u, v| (v[0].square() * u[0].stop_gradient()).sum_all());
-    assert!(matches!(detached.hypergradient(&one, &one, &method), Err(Error::Detached { index: 0 })));
+    assert!(matches!(detached.hypergradient(&one, &one, &method), Err(Error::Detached { name, .. }) if name == "u[0]"));
     let second = Problem::new(|_, v| v[0].sum_all(), |u, v| (v[0].square() * u[0]).sum_all());
     let two = [one[0].clone(), one[0].clone()];
-    assert!(matches!(second.hypergradient(&two, &one, &method), Err(Error::Detached { index: 1 })));
+    assert!(matches!(second.hypergradient(&two, &one, &method), Err(Error::Detached { name, .. }) if name == "u[1]"));
     let unused = Problem::new(|u, _| u[0].sum_all(), |u, v| (v[0].square() * u[0]).sum_all());
     assert!(matches!(unused.hypergradient(&one, &one, &method), Err(Error::Unused)));
     // Linear in v and u apart: the step does not feel u.
     let apart = Problem::new(|_, v| v[0].sum_all(), |u, v| v[0].square().sum_all() + u[0].sum_all());
-    assert!(matches!(apart.hypergradient(&one, &one, &method), Err(Error::Detached { index: 0 })));
+    assert!(matches!(apart.hypergradient(&one, &one, &method), Err(Error::Detached { name, .. }) if name == "u[0]"));
 }
 
 #[test]
 fn what_stops_being_finite_names_its_step() {
     // The iterate grows to infinity.
     let diverging = Problem::new(|_, v| v[0].sum_all(), |u, v| (v[0].powi(4) * u[0]).sum_all());
-    let method = Reverse::new(GradientDescent { rate: 10.0 }, 50);
+    let method = Reverse::new(GradientDescent::new(10.0), 50);
     let one = [Tensor::from([1.0])];
     let error = diverging.hypergradient(&one, &one, &method).unwrap_err();
     assert!(matches!(error, Error::NonFinite { step, .. } if step < 10), "{error}");
     let nan = [Tensor::from([f64::NAN])];
     assert!(matches!(diverging.hypergradient(&nan, &one, &method), Err(Error::NonFinite { step: 0, .. })));
-    let none = Reverse::new(GradientDescent { rate: 0.1 }, 0);
+    let none = Reverse::new(GradientDescent::new(0.1), 0);
     assert!(matches!(diverging.hypergradient(&one, &one, &none), Err(Error::Configuration { setting: "steps", .. })));
     assert!(matches!(diverging.hypergradient(&[], &one, &method), Err(Error::Configuration { .. })));
 }

@@ -9,7 +9,7 @@ use crate::loss;
 use crate::mlp::Mlp;
 use crate::train::{Objective, WeightedLoss, check_fit};
 use autodiff::{Element, Tensor};
-use bilevel::{Data, GradientDescent, Problem, Reverse};
+use bilevel::{Data, Problem, VirtualStep, example_weights};
 
 /// The objective of learning to reweight: cross-entropy with the example weights that help the clean set most.
 ///
@@ -64,10 +64,7 @@ impl<E: Element> L2rw<E> {
     /// [`Error::Bilevel`](crate::Error::Bilevel) if a number stops being finite.
     pub fn weights(&self, params: &[Tensor<E>], batch: &[usize], rate: f64) -> Result<Tensor<E>> {
         let hypergradient = self.hypergradient(params, batch, rate)?;
-        let zero = E::from_f64(0.0);
-        let clipped = hypergradient.map(|h| if h < zero { -h } else { zero });
-        let sum: E = clipped.data().iter().copied().sum();
-        Ok(if sum > zero { clipped.map(|w| w / sum) } else { clipped })
+        Ok(example_weights(&hypergradient))
     }
 
     /// `∂L_clean(θ̂(ε))/∂ε` at `ε = 0` for some of the examples.
@@ -76,10 +73,9 @@ impl<E: Element> L2rw<E> {
     /// As [`weights`](L2rw::weights).
     pub fn hypergradient(&self, params: &[Tensor<E>], batch: &[usize], rate: f64) -> Result<Tensor<E>> {
         let inner = [self.inputs.take_rows(batch), self.targets.take_rows(batch)];
-        let data = Data { outer: &self.clean, inner: &inner };
-        let method = Reverse::new(GradientDescent { rate }, 1);
+        let data = Data::new(&self.clean, &inner);
         let epsilon = [Tensor::zeros(&[batch.len()])];
-        Ok(self.problem.hypergradient_on(&epsilon, params, data, &method)?.gradient.swap_remove(0))
+        Ok(self.problem.hypergradient_on(&epsilon, params, data, &VirtualStep::new(rate))?.gradient.swap_remove(0))
     }
 
     /// For each example, the mean of the weights it was given in training so far, where 1 is the average over a

@@ -4,7 +4,7 @@ mod run;
 mod storage;
 
 pub use run::{CompiledScan, ScanGradient, ScanRun};
-pub use storage::Storage;
+pub use storage::{Storage, next_kept};
 
 use crate::abstract_value::Abstract;
 use crate::compile::CompileOptions;

@@ -23,10 +23,12 @@ fn reach(slots: usize, repeats: usize) -> usize {
     (1..=small).try_fold(1_usize, |c, i| c.checked_mul(large + i).map(|c| c / i)).unwrap_or(usize::MAX)
 }
 
-/// Where between `from` and `to` to keep the next state, if `free` more can be kept; both ends exclusive.
+/// The optimal schedule of checkpoints: where between `from`, whose state is kept, and `to` to keep the next state of a
+/// loop that is to be reversed, if `free` more can be kept; both ends exclusive. `None` if there is nothing to gain.
 ///
-/// The part behind it is reversed first, with one state fewer; then its place is free for the part before it.
-pub(super) fn next_kept(from: usize, to: usize, free: usize) -> Option<usize> {
+/// The part behind it is reversed first, with one state fewer; then its place is free for the part before it. For loops
+/// that a [`Scan`](crate::Scan) does not fit, which places its own. (Griewank, Walther: Revolve, ACM TOMS 26, 2000.)
+pub fn next_kept(from: usize, to: usize, free: usize) -> Option<usize> {
     let length = to - from;
     if free == 0 || length < 2 {
         return None;

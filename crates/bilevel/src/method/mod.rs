@@ -1,36 +1,35 @@
 //! Hypergradient methods, one per file.
 
+mod ask;
+mod augmented_lagrangian;
+mod finite_difference;
+mod fixed_point;
+mod forward;
+mod implicit;
+mod memory;
+mod online;
+mod penalised;
+mod penalty;
 mod reverse;
+mod reversible;
+mod single_loop;
+mod trajectory;
+mod value_function;
+mod virtual_step;
 
-pub use reverse::Reverse;
-
-use crate::error::Result;
-use crate::problem::{Data, Problem};
-use crate::report::Report;
-use autodiff::{Element, Tensor};
-
-/// A way to take a hypergradient.
-pub trait Method {
-    /// The hypergradient at `u`, with the inner problem started from `v0`.
-    ///
-    /// # Errors
-    /// Whatever keeps the result from being right.
-    fn hypergradient<E: Element>(
-        &self,
-        problem: &Problem,
-        u: &[Tensor<E>],
-        v0: &[Tensor<E>],
-        data: Data<'_, E>,
-    ) -> Result<Hypergradient<E>>;
-}
-
-/// A hypergradient, and where it was taken.
-#[derive(Clone, Debug)]
-pub struct Hypergradient<E: Element> {
-    /// dF/du, one tensor for each of `u`.
-    pub gradient: Vec<Tensor<E>>,
-    /// The inner solution that it belongs to.
-    pub inner_solution: Vec<Tensor<E>>,
-    /// How good it is and what it cost.
-    pub report: Report,
-}
+pub use ask::{Ask, Hypergradient, Method};
+pub use augmented_lagrangian::AugmentedLagrangian;
+pub use finite_difference::FiniteDifference;
+pub use fixed_point::{FixedPoint, FixedPointSolver};
+pub use forward::Forward;
+pub use implicit::{Implicit, Solver};
+pub use memory::Memory;
+pub use online::Online;
+pub use penalised::Descent;
+pub use penalty::{MultiplierStep, Penalty, Saddle, Schedule};
+pub use reverse::{Reverse, Window};
+pub use reversible::Reversible;
+pub use single_loop::{Amigo, Mrbo, Saba, Soba, StocBio};
+pub use trajectory::Keep;
+pub use value_function::{Bome, F2sa, Pbgd};
+pub use virtual_step::{VirtualStep, example_weights};

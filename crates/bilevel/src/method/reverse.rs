@@ -1,87 +1,146 @@
-//! Reverse-mode differentiation of the inner trajectory (RMD).
+//! Reverse-mode differentiation of the inner trajectory (RMD), whole, truncated (K-RMD) or checkpointed.
 
-use super::{Hypergradient, Method};
+use super::trajectory::{Keep, Trajectory};
+use super::{Ask, Hypergradient, Memory, Method};
 use crate::dynamics::Dynamics;
-use crate::error::{Error, Result};
-use crate::problem::{Data, Problem};
-use crate::report::Report;
-use autodiff::{Element, Tensor, Value};
+use crate::error::{Result, configuration};
+use crate::report::ErrorEstimate;
+use crate::vector;
+use autodiff::Element;
+
+/// How far back the trajectory is differentiated.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub enum Window {
+    /// To its start.
+    #[default]
+    Whole,
+    /// Its last `K` steps, at least 1: K-RMD.
+    Last(usize),
+    /// Until the part that is left out is estimated to be below this fraction of the hypergradient's norm.
+    Tolerance(f64),
+}
 
 /// Reverse-mode hypergradient of `T` steps of the inner optimiser; `T = 1` is the virtual step of learning to reweight.
 ///
-/// With `A_{t+1} = ∂Φ/∂v_t` and `B_{t+1} = ∂Φ/∂u`, `dF/du = f_u + Σ_t B_t A_{t+1} ⋯ A_T f_v`: one VJP of the step for each
-/// iterate, last first. The step and its VJP are recorded once; only iterates are stored.
-/// (Franceschi, Donini, Frasconi, Pontil: Forward and reverse gradient-based hyperparameter optimization, ICML 2017.)
+/// With `A_{t+1} = ∂Φ/∂s_t` and `B_{t+1} = ∂Φ/∂u`, `dF/du = f_u + Σ_t B_t A_{t+1} ⋯ A_T f_v`: one VJP of the step for each
+/// state, last first. The step and its VJP are recorded once; only states are stored: v, and what the update rule
+/// remembers. (Franceschi, Donini, Frasconi, Pontil: Forward and reverse gradient-based hyperparameter optimization, ICML
+/// 2017.) A [`Window`] keeps the terms `t = T−K+1 … T` of the sum. (Shaban, Cheng, Hatch, Boots: Truncated
+/// back-propagation for bilevel optimization, AISTATS 2019.) [`Keep`] trades memory for steps that are run again; the
+/// result has the same bits.
 ///
-/// Time: `T` inner gradients forward and `T` VJPs backward, independent of `dim u`; memory: `T · dim v` numbers.
+/// Time: `T` inner gradients and `K` VJPs, independent of `dim u`. Memory: `K · dim s` numbers, or as the budget says.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Reverse<D> {
     /// The update rule Φ.
     pub dynamics: D,
     /// The number of inner steps `T`, at least 1.
     pub steps: usize,
+    /// How far back.
+    pub window: Window,
+    /// Which states are kept.
+    pub keep: Keep,
 }
 
 impl<D> Reverse<D> {
-    /// `steps` steps of an update rule.
+    /// `steps` steps of an update rule, differentiated to their start.
     pub fn new(dynamics: D, steps: usize) -> Self {
-        Self { dynamics, steps }
+        Self { dynamics, steps, window: Window::Whole, keep: Keep::All }
+    }
+
+    /// Only the last `k` steps.
+    #[must_use]
+    pub fn last(self, k: usize) -> Self {
+        Self { window: Window::Last(k), ..self }
+    }
+
+    /// As many of the last steps as an estimate of the rest asks for.
+    #[must_use]
+    pub fn until(self, tolerance: f64) -> Self {
+        Self { window: Window::Tolerance(tolerance), ..self }
+    }
+
+    /// With checkpoints in place of the whole trajectory.
+    #[must_use]
+    pub fn keep(self, keep: Keep) -> Self {
+        Self { keep, ..self }
     }
 }
 
-fn finite<E: Element>(what: &'static str, step: usize, x: &[Tensor<E>]) -> Result<()> {
-    if x.iter().all(Value::is_finite) { Ok(()) } else { Err(Error::NonFinite { what, step }) }
+/// Ratios of successive cotangents that a tail estimate looks at.
+const RATIOS: usize = 5;
+
+/// The sum of what is left out, if the terms go on to shrink as the last ones did: a geometric series.
+///
+/// Its ratio is the geometric mean over the last few steps; `None` before there are two terms, or if they do not shrink.
+fn tail(cotangents: &[f64], last_term: f64, left: usize) -> Option<f64> {
+    let seen = cotangents.len().min(RATIOS + 1);
+    let recent = &cotangents[cotangents.len() - seen..];
+    let (&first, &last) = (recent.first()?, recent.last()?);
+    if seen < 2 || first == 0.0 {
+        return if last_term == 0.0 { Some(0.0) } else { None };
+    }
+    let ratio = (last / first).powf(1.0 / (seen - 1) as f64);
+    if ratio >= 1.0 {
+        return None;
+    }
+    Some(last_term * ratio * (1.0 - ratio.powi(i32::try_from(left).unwrap_or(i32::MAX))) / (1.0 - ratio))
 }
 
-impl<D: Dynamics> Method for Reverse<D> {
-    fn hypergradient<E: Element>(
-        &self,
-        problem: &Problem,
-        u: &[Tensor<E>],
-        v0: &[Tensor<E>],
-        data: Data<'_, E>,
-    ) -> Result<Hypergradient<E>> {
+impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
+    fn name(&self) -> String {
+        match (self.window, self.keep) {
+            (Window::Whole, Keep::All) => "reverse".to_owned(),
+            (Window::Whole, _) => "checkpointed".to_owned(),
+            (Window::Last(k), _) => format!("truncated:{k}"),
+            (Window::Tolerance(tolerance), _) => format!("truncated:{tolerance:e}"),
+        }
+    }
+
+    fn hypergradient(&self, ask: &Ask<'_, E>, _: &mut Memory<E>) -> Result<Hypergradient<E>> {
         if self.steps == 0 {
-            let reason = "at least one inner step is needed; without one, v does not depend on u".to_owned();
-            return Err(Error::Configuration { setting: "steps", reason });
+            return configuration("steps", "at least one inner step is needed; without one, v does not depend on u");
         }
-        let recorded = problem.recorded(u, v0, data, &self.dynamics)?;
-        let n = u.len();
-        let hyper: Vec<Tensor<E>> = self.dynamics.hyper().iter().map(|&h| Tensor::scalar(E::from_f64(h))).collect();
-        let step_inputs = |v: &[Tensor<E>]| [u, v, data.inner, &hyper].concat();
-
-        let mut trajectory = vec![v0.to_vec()];
-        for step in 0..self.steps {
-            let next = recorded.step.run(&step_inputs(&trajectory[step]))?;
-            finite("the inner iterate", step, &next)?;
-            trajectory.push(next);
-        }
-        let inner_solution = trajectory.pop().unwrap_or_default();
-
-        let mut outer = recorded.outer.run(&[u, &inner_solution, data.outer].concat())?;
-        let mut cotangent_v = outer.split_off(1 + n);
-        let mut gradient = outer.split_off(1);
-        let outer_value = outer[0].item().to_f64();
-        finite("the outer objective or its gradient", self.steps, &[&outer[..], &gradient, &cotangent_v].concat())?;
-
-        for (step, v) in trajectory.iter().enumerate().rev() {
-            let mut inputs = step_inputs(v);
-            inputs.extend(cotangent_v);
-            let program = if step == 0 { &recorded.first_step_vjp } else { &recorded.step_vjp };
-            let mut parts = program.run(&inputs)?;
-            finite("the hypergradient", step, &parts)?;
-            cotangent_v = parts.split_off(n);
-            for (sum, part) in gradient.iter_mut().zip(&parts) {
-                *sum += part;
-            }
-        }
-        let size: usize = v0.iter().map(Tensor::len).sum();
-        let report = Report {
-            outer_value,
-            gradients: self.steps + 1,
-            vjps: self.steps,
-            trajectory_bytes: self.steps * size * size_of::<E>(),
+        let (window, tolerance) = match self.window {
+            Window::Whole => (self.steps, None),
+            Window::Last(0) => return configuration("window", "at least the last step must be differentiated"),
+            Window::Last(k) => (k.min(self.steps), None),
+            Window::Tolerance(tolerance) if tolerance > 0.0 => (self.steps, Some(tolerance)),
+            Window::Tolerance(_) => return configuration("window", "the tolerance must be positive"),
         };
+        let mut session = ask.session(Some(&self.dynamics))?;
+        let start = session.initial(ask.v0)?;
+        let (trajectory, last) = Trajectory::run(&mut session, start, self.steps, window, self.keep)?;
+        let (v, slots) = last.split_at(session.m);
+        let outer = session.outer(v, 0, self.steps)?;
+        let mut gradient = outer.by_u;
+        let mut cotangent = [outer.by_v, vector::zeros(slots)].concat();
+        let mut norms = vec![vector::norm(&cotangent)];
+        let (mut differentiated, mut left_out) = (0, None);
+        trajectory.walk_back(&mut session, &mut |session, step, state| {
+            let (part, earlier) = session.step_vjp(step, state, &cotangent)?;
+            vector::axpy(1.0, &part, &mut gradient);
+            differentiated += 1;
+            if !earlier.is_empty() {
+                cotangent = earlier;
+                norms.push(vector::norm(&cotangent));
+            }
+            left_out = tail(&norms, vector::norm(&part), step);
+            let Some(tolerance) = tolerance else { return Ok(true) };
+            let small = |rest: f64| rest <= tolerance * vector::norm(&gradient);
+            Ok(step == 0 || differentiated < 3 || !left_out.is_some_and(small))
+        })?;
+        let whole = differentiated == self.steps;
+        if whole && let Some(part) = session.start_vjp(&cotangent)? {
+            vector::axpy(1.0, &part, &mut gradient);
+        }
+        let mut report = session.report(outer.value);
+        report.inner_steps = self.steps;
+        report.differentiated_steps = Some(differentiated);
+        report.error =
+            if whole { Some(ErrorEstimate::Bound(0.0)) } else { left_out.map(ErrorEstimate::Estimate) };
+        let inner_solution = v.to_vec();
         Ok(Hypergradient { gradient, inner_solution, report })
     }
 }

@@ -1,0 +1,49 @@
+//! Conjugate gradients.
+
+use super::{Lanczos, Product, Solution, Stop};
+use crate::error::{Error, Result};
+use crate::vector::{axpy, dot, norm, xpay, zeros};
+use autodiff::{Element, Tensor};
+
+/// `A·x = b` for a symmetric positive definite A, from `x0` or zero. (Hestenes, Stiefel 1952.)
+///
+/// One product an iteration, and one more for an `x0`; at most `n` iterations in exact arithmetic. Memory: four vectors.
+/// A search direction along which A does not curve upwards is an error.
+pub(crate) fn cg<E: Element>(
+    product: &mut Product<'_, E>,
+    b: &[Tensor<E>],
+    x0: Option<Vec<Tensor<E>>>,
+    stop: Stop,
+) -> Result<Solution<E>> {
+    let scale = norm(b);
+    let (mut x, mut r) = match x0 {
+        Some(x) => {
+            let mut r = b.to_vec();
+            axpy(-1.0, &product(&x)?, &mut r);
+            (x, r)
+        }
+        None => (zeros(b), b.to_vec()),
+    };
+    let mut p = r.clone();
+    let mut rr = dot(&r, &r);
+    let mut lanczos = Lanczos::default();
+    let mut iterations = 0;
+    // A residual of zero ends it whatever the tolerance is; so b = 0 gives x = 0.
+    while iterations < stop.iterations && rr > 0.0 && rr.sqrt() > stop.tolerance * scale {
+        let image = product(&p)?;
+        let (curvature, length) = (dot(&p, &image), dot(&p, &p));
+        // Below rounding, the sign says nothing.
+        if curvature <= E::EPSILON.to_f64() * 1e-2 * norm(&image) * length.sqrt() {
+            return Err(Error::NotPositiveCurvature { curvature: curvature / length });
+        }
+        let step = rr / curvature;
+        axpy(step, &p, &mut x);
+        axpy(-step, &image, &mut r);
+        let before = std::mem::replace(&mut rr, dot(&r, &r));
+        lanczos.push(step, rr / before);
+        xpay(&r, rr / before, &mut p);
+        iterations += 1;
+    }
+    let relative = if scale > 0.0 { rr.sqrt() / scale } else { 0.0 };
+    Ok(Solution { x, residual: r, relative, iterations, lanczos: Some(lanczos) })
+}

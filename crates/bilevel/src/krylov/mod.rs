@@ -1,0 +1,41 @@
+//! Solvers of `A·x = b` that see A through its products only. One solver per file.
+
+mod bicgstab;
+mod cg;
+mod gmres;
+mod lanczos;
+mod neumann;
+mod nystrom;
+
+pub(crate) use bicgstab::bicgstab;
+pub(crate) use cg::cg;
+pub(crate) use gmres::gmres;
+pub(crate) use lanczos::Lanczos;
+pub(crate) use neumann::neumann;
+pub(crate) use nystrom::nystrom;
+
+use crate::error::Result;
+use autodiff::{Element, Tensor};
+
+/// `p ↦ A·p`
+pub(crate) type Product<'f, E> = dyn FnMut(&[Tensor<E>]) -> Result<Vec<Tensor<E>>> + 'f;
+
+/// When an iteration ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stop {
+    /// Of `‖b − A·x‖ / ‖b‖`.
+    pub(crate) tolerance: f64,
+    pub(crate) iterations: usize,
+}
+
+/// A solution, and how good it is.
+pub(crate) struct Solution<E: Element> {
+    pub(crate) x: Vec<Tensor<E>>,
+    /// b − A·x, as the iteration knows it.
+    pub(crate) residual: Vec<Tensor<E>>,
+    /// `‖b − A·x‖ / ‖b‖`
+    pub(crate) relative: f64,
+    pub(crate) iterations: usize,
+    /// What conjugate gradients learn of the spectrum.
+    pub(crate) lanczos: Option<Lanczos>,
+}

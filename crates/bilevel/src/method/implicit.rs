@@ -1,0 +1,263 @@
+//! Implicit differentiation of the inner optimality condition.
+
+use super::{Ask, Hypergradient, Memory, Method};
+use crate::error::{Error, Result, configuration};
+use crate::estimate::{Known, bound, estimate, undamped};
+use crate::inner::Inner;
+use crate::krylov::{Solution, Stop, bicgstab, cg, gmres, neumann, nystrom};
+use crate::vector::{axpy, bytes, norm, scaled};
+use autodiff::{Element, Tensor};
+
+/// How `(H + dI)·w = f_v` is solved.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Solver {
+    /// Conjugate gradients: one HVP an iteration; says what the curvature is.
+    Cg,
+    /// The Neumann series `η Σ (I − ηH)ᵏ f_v`: one HVP a term.
+    Neumann {
+        /// η, below `2/λ_max(H)`.
+        rate: f64,
+    },
+    /// Generalised minimal residuals, for Hessians that are not definite.
+    Gmres {
+        /// Products before it starts over: its memory in vectors.
+        restart: usize,
+    },
+    /// Stabilised biconjugate gradients: two HVPs an iteration.
+    BiCgStab,
+    /// A Nyström approximation from random columns; needs damping.
+    Nystrom {
+        /// The number of columns, each an HVP.
+        rank: usize,
+        /// Which columns.
+        seed: u64,
+    },
+    /// `w = η·f_v`, as if H were `I/η`: no HVP, and no claim to be close. (Luketina, Berglund, Greff, Raiko, ICML 2016.)
+    Identity {
+        /// η.
+        rate: f64,
+    },
+}
+
+/// The implicit hypergradient `∇F = f_u − C·w` with `H·w = f_v`, `H = ∇²_vv g` and `C = ∇²_uv g` at the inner solution.
+///
+/// By conjugate gradients it is that of iMAML (Rajeswaran, Finn, Kakade, Levine, NeurIPS 2019) and of HOAG (Pedregosa,
+/// ICML 2016). Damping d solves `(H + dI)·w = f_v` instead, an error of at most `d/(μ(μ+d))·‖C‖·‖f_v‖`.
+///
+/// It sees the inner *problem* only, not the way to its solution: an upper variable that acts on the initial point or on
+/// the inner optimiser is [`Error::Detached`](crate::Error::Detached).
+///
+/// Time: the inner solve, one HVP for each iteration, one mixed product. Memory: a few vectors, whatever the inner solve
+/// takes.
+#[derive(Clone, Debug)]
+pub struct Implicit {
+    /// How the inner problem is solved.
+    pub inner: Inner,
+    /// How the linear system is solved.
+    pub solver: Solver,
+    /// The damping d.
+    pub damping: f64,
+    /// The `‖f_v − (H + dI)·w‖ / ‖f_v‖` that is asked for; without one, all iterations are made and the report says how
+    /// good they were.
+    pub tolerance: Option<f64>,
+    /// The most iterations.
+    pub iterations: usize,
+    /// Whether w begins where it ended at the last outer step.
+    pub warm_start: bool,
+    /// Whether to take what there is when a tolerance is not reached; the report then says so.
+    pub accept: bool,
+    /// Whether to look for a *bound* on the error, where both objectives are quadratic in v: costs `2n` HVPs.
+    pub verify: bool,
+}
+
+impl Implicit {
+    /// With a solver, to a relative residual of 10⁻¹⁰ in at most 1000 iterations.
+    pub fn new(inner: Inner, solver: Solver) -> Self {
+        Self {
+            inner,
+            solver,
+            damping: 0.0,
+            tolerance: Some(1e-10),
+            iterations: 1000,
+            warm_start: false,
+            accept: false,
+            verify: false,
+        }
+    }
+
+    /// By conjugate gradients.
+    pub fn cg(inner: Inner) -> Self {
+        Self::new(inner, Solver::Cg)
+    }
+
+    /// By so many terms of the Neumann series.
+    pub fn neumann(inner: Inner, rate: f64, terms: usize) -> Self {
+        Self::new(inner, Solver::Neumann { rate }).iterations(terms)
+    }
+
+    /// By a Nyström approximation.
+    pub fn nystrom(inner: Inner, rank: usize, damping: f64) -> Self {
+        Self::new(inner, Solver::Nystrom { rank, seed: 0 }).damping(damping)
+    }
+
+    /// With damping.
+    #[must_use]
+    pub fn damping(self, damping: f64) -> Self {
+        Self { damping, ..self }
+    }
+
+    /// With a relative residual that must be reached.
+    #[must_use]
+    pub fn tolerance(self, tolerance: f64) -> Self {
+        Self { tolerance: Some(tolerance), ..self }
+    }
+
+    /// With so many iterations, whatever they reach.
+    #[must_use]
+    pub fn iterations(self, iterations: usize) -> Self {
+        Self { iterations, tolerance: None, ..self }
+    }
+
+    /// With w kept from one outer step to the next.
+    #[must_use]
+    pub fn warm_start(self) -> Self {
+        Self { warm_start: true, ..self }
+    }
+
+    /// Takes what there is when a tolerance is not reached.
+    #[must_use]
+    pub fn accept(self) -> Self {
+        Self { accept: true, ..self }
+    }
+
+    /// Looks for a bound on the error.
+    #[must_use]
+    pub fn verify(self) -> Self {
+        Self { verify: true, ..self }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.damping.is_nan() || self.damping < 0.0 {
+            return configuration("damping", format!("{} must not be negative", self.damping));
+        }
+        match self.solver {
+            Solver::Neumann { rate } | Solver::Identity { rate } if rate.is_nan() || rate <= 0.0 => {
+                configuration("rate", format!("{rate} must be positive"))
+            }
+            Solver::Nystrom { .. } if self.damping == 0.0 => {
+                configuration("damping", "a Nyström approximation needs some: it is 1/d where no column points")
+            }
+            Solver::Nystrom { rank: 0, .. } => configuration("rank", "at least one column is needed"),
+            _ => Ok(()),
+        }
+    }
+}
+
+const W: &str = "implicit w";
+
+impl<E: Element> Method<E> for Implicit {
+    fn name(&self) -> String {
+        match self.solver {
+            Solver::Cg => "implicit-cg".to_owned(),
+            Solver::Neumann { .. } => format!("neumann:{}", self.iterations),
+            Solver::Gmres { .. } => "implicit-gmres".to_owned(),
+            Solver::BiCgStab => "implicit-bicgstab".to_owned(),
+            Solver::Nystrom { rank, .. } => format!("nystrom:{rank}"),
+            Solver::Identity { .. } => "identity".to_owned(),
+        }
+    }
+
+    fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
+        self.check()?;
+        let mut session = ask.session(self.inner.dynamics())?;
+        let solved = self.inner.solve(&mut session, ask.v0, self.accept)?;
+        let v = &solved.v;
+        let outer = session.outer(v, 0, solved.steps)?;
+        let (b, d) = (&outer.by_v, self.damping);
+        let stop = Stop { tolerance: self.tolerance.unwrap_or(0.0), iterations: self.iterations };
+        let x0 = if self.warm_start { memory.take(W) } else { None };
+        let solution = if let Solver::Identity { rate } = self.solver {
+            Solution { x: scaled(rate, b), residual: Vec::new(), relative: f64::NAN, iterations: 0, lanczos: None }
+        } else {
+            let mut hessian = session.hessian(v, 0)?;
+            let nystrom_solver = matches!(self.solver, Solver::Nystrom { .. });
+            let mut product = |p: &[Tensor<E>]| {
+                let mut image = session.hvp(&mut hessian, p)?;
+                // Nyström's formula has its own damping.
+                if d != 0.0 && !nystrom_solver {
+                    axpy(d, p, &mut image);
+                }
+                Ok(image)
+            };
+            match self.solver {
+                Solver::Neumann { rate } => neumann(&mut product, b, x0, rate, stop)?,
+                Solver::Gmres { restart } => gmres(&mut product, b, x0, restart, stop)?,
+                Solver::BiCgStab => bicgstab(&mut product, b, x0, stop)?,
+                Solver::Nystrom { rank, seed } => nystrom(&mut product, b, rank, d, seed)?,
+                Solver::Cg | Solver::Identity { .. } => cg(&mut product, b, x0, stop)?,
+            }
+        };
+        session.alive(6 * bytes(v));
+        let mut warnings: Vec<String> = solved.warning.into_iter().collect();
+        let iterative = !matches!(self.solver, Solver::Nystrom { .. } | Solver::Identity { .. });
+        if let Some(tolerance) = self.tolerance
+            && iterative
+            && solution.relative > tolerance
+        {
+            let solver = match self.solver {
+                Solver::Neumann { .. } => "the Neumann series",
+                Solver::Gmres { .. } => "GMRES",
+                Solver::BiCgStab => "BiCGStab",
+                _ => "conjugate gradients",
+            };
+            let (residual, iterations) = (solution.relative, solution.iterations);
+            let error = Error::NotConverged { solver, residual, tolerance, iterations };
+            if !self.accept {
+                return Err(error);
+            }
+            warnings.push(error.to_string());
+        }
+        let w = solution.x;
+        let image = session.mixed(v, &w, 0)?;
+        let mut gradient = outer.by_u.clone();
+        axpy(-1.0, &image, &mut gradient);
+
+        let curvature = solution.lanczos.and_then(|l| l.extremes()).map(|(low, high)| (low - d, high - d));
+        let known = Known {
+            v,
+            inner_gradient: &solved.gradient,
+            by_u: &outer.by_u,
+            by_v: b,
+            w: &w,
+            image: &image,
+            residual: if solution.residual.is_empty() { f64::NAN } else { undamped(&solution.residual, d, &w) },
+        };
+        let counts = session.counts;
+        let verified = self.verify && !known.residual.is_nan();
+        let mut error = if verified { bound(&mut session, &known)? } else { None };
+        if error.is_none()
+            && let Some((mu, _)) = curvature.filter(|(mu, _)| *mu > 0.0)
+        {
+            error = Some(estimate(&mut session, &known, mu)?);
+        }
+        let mut report = session.report(outer.value);
+        if session.counts != counts {
+            let c = session.counts;
+            let more = (c.gradients - counts.gradients, c.hvps - counts.hvps, c.vjps - counts.vjps);
+            let (gradients, hvps, vjps) = more;
+            warnings.push(format!("the error estimate took {gradients} gradients, {hvps} HVPs and {vjps} VJPs of these"));
+        }
+        report.inner_value = Some(solved.value);
+        report.inner_grad_norm = Some(norm(&solved.gradient));
+        report.inner_steps = solved.steps;
+        report.linear_residual = Some(solution.relative).filter(|r| !r.is_nan());
+        report.curvature = curvature;
+        report.error = error;
+        report.warnings = warnings;
+        if self.warm_start {
+            memory.keep(W, w);
+        }
+        Ok(Hypergradient { gradient, inner_solution: solved.v, report })
+    }
+}

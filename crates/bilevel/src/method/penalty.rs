@@ -1,0 +1,173 @@
+//! The penalty method: no inverse, no trajectory.
+
+use super::penalised::{Descent, minimise};
+use super::{Ask, Hypergradient, Memory, Method};
+use crate::error::{Result, configuration};
+use crate::report::ErrorEstimate;
+use crate::session::{Penalty as Weights, Session};
+use crate::vector::{bytes, difference, norm, scaled, zeros};
+use autodiff::{Element, Tensor};
+
+/// When the penalty grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Schedule {
+    /// All of so many stages in each call, so that a call stands for itself.
+    Stages(usize),
+    /// One stage a call: the method of the paper, where u and v move in turns while γ grows.
+    PerCall,
+}
+
+/// `min f + γ/2 ‖∇_v g‖²`, with growing γ. (Mehra, Hamm: Penalty method for inversion-free deep bilevel optimization, ACML
+/// 2021.)
+///
+/// At the minimiser over v, the hypergradient is `f_u + γ·C·∇_v g`, and `γ·∇_v g` tends to the multiplier `−H⁻¹f_v`: the
+/// error is O(1/γ). One evaluation takes a Hessian-vector product's time.
+///
+/// Time of a stage: what [`Descent`] takes. Memory: a few vectors.
+#[derive(Clone, Debug)]
+pub struct Penalty {
+    /// γ of the first stage.
+    pub gamma: f64,
+    /// What γ is multiplied by from stage to stage.
+    pub factor: f64,
+    /// When it grows.
+    pub schedule: Schedule,
+    /// How each stage is minimised over v.
+    pub descent: Descent,
+}
+
+impl Penalty {
+    /// γ from 1 to `gamma` in tenfold stages, each minimised by Newton's method.
+    pub fn new(gamma: f64) -> Self {
+        let stages = gamma.max(1.0).log10().ceil() as usize;
+        let first = gamma / 10_f64.powi(stages as i32);
+        Self { gamma: first, factor: 10.0, schedule: Schedule::Stages(stages + 1), descent: Descent::Newton(100) }
+    }
+
+    fn check(&self) -> Result<()> {
+        let positive = |x: f64| x.is_finite() && x > 0.0;
+        if !positive(self.gamma) || !positive(self.factor) {
+            return configuration("penalty", format!("γ = {} and its factor {} must be positive", self.gamma, self.factor));
+        }
+        if self.schedule == Schedule::Stages(0) {
+            return configuration("penalty", "at least one stage is needed");
+        }
+        Ok(())
+    }
+
+    /// Minimises over u and v together, stage by stage.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`](crate::Error::Configuration) for settings that cannot work,
+    /// [`Error::NonFinite`](crate::Error::NonFinite).
+    pub fn solve<E: Element>(&self, ask: &Ask<'_, E>) -> Result<Saddle<E>> {
+        self.check()?;
+        let mut session = ask.session(None)?;
+        let v0 = session.initial(ask.v0)?;
+        let stages = if let Schedule::Stages(stages) = self.schedule { stages } else { 1 };
+        let mut weights = Weights { multipliers: zeros(&v0), gamma: self.gamma };
+        let mut point = [ask.u, &v0].concat();
+        let mut trace = Vec::with_capacity(stages);
+        let mut slope = Vec::new();
+        for stage in 0..stages {
+            weights.gamma = self.gamma * self.factor.powi(stage as i32);
+            point = minimise(&mut session, &weights, true, point, &self.descent)?.0;
+            slope = session.inner(&point[session.n..], 0, stage)?.1;
+            let multiplier_norm = weights.gamma * norm(&slope);
+            trace.push(MultiplierStep { gamma: weights.gamma, infeasibility: norm(&slope), multiplier_norm, change: 0.0 });
+        }
+        let v = point.split_off(session.n);
+        Ok(Saddle { u: point, v, multipliers: scaled(weights.gamma, &slope), trace })
+    }
+}
+
+/// One round of a penalty or multiplier method.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MultiplierStep {
+    /// γ.
+    pub gamma: f64,
+    /// ‖∇_v g‖ after it.
+    pub infeasibility: f64,
+    /// ‖λ‖ after it.
+    pub multiplier_norm: f64,
+    /// How far λ moved.
+    pub change: f64,
+}
+
+/// Where a penalty or multiplier method ended.
+#[derive(Clone, Debug)]
+pub struct Saddle<E: Element> {
+    /// The upper variables.
+    pub u: Vec<Tensor<E>>,
+    /// The inner variables.
+    pub v: Vec<Tensor<E>>,
+    /// λ of `f + ⟨λ, ∇_v g⟩`: minus the adjoint `w` that implicit differentiation solves for.
+    pub multipliers: Vec<Tensor<E>>,
+    /// Round by round.
+    pub trace: Vec<MultiplierStep>,
+}
+
+const GAMMA: &str = "penalty γ";
+const POINT: &str = "penalty v";
+
+/// f itself, where the report wants it.
+pub(super) fn finish<E: Element>(
+    session: &mut Session<'_, E>,
+    v: Vec<Tensor<E>>,
+    gradient: Vec<Tensor<E>>,
+    iterations: usize,
+    error: Option<ErrorEstimate>,
+) -> Result<Hypergradient<E>> {
+    let value = session.outer_value(&v, 0)?;
+    let (inner_value, slope) = session.inner(&v, 0, iterations)?;
+    session.alive(8 * bytes(&v));
+    let mut report = session.report(value);
+    report.inner_value = Some(inner_value);
+    report.inner_grad_norm = Some(norm(&slope));
+    report.inner_steps = iterations;
+    report.error = error;
+    Ok(Hypergradient { gradient, inner_solution: v, report })
+}
+
+impl<E: Element> Method<E> for Penalty {
+    fn name(&self) -> String {
+        "penalty".to_owned()
+    }
+
+    fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
+        self.check()?;
+        let mut session = ask.session(None)?;
+        let (stages, first, mut v) = match self.schedule {
+            Schedule::Stages(stages) => (stages, self.gamma, session.initial(ask.v0)?),
+            Schedule::PerCall => {
+                let gamma = memory.number(GAMMA).unwrap_or(self.gamma);
+                memory.keep_number(GAMMA, gamma * self.factor);
+                let v = match memory.take(POINT) {
+                    Some(v) => v,
+                    None => session.initial(ask.v0)?,
+                };
+                (1, gamma, v)
+            }
+        };
+        let mut weights = Weights { multipliers: zeros(&v), gamma: first };
+        let (mut gradient, mut error, mut iterations) = (Vec::new(), None, 0);
+        for stage in 0..stages {
+            weights.gamma = first * self.factor.powi(stage as i32);
+            let (point, done) = minimise(&mut session, &weights, false, v, &self.descent)?;
+            v = point;
+            iterations += done;
+            let (_, by_u, _) = session.penalised(&v, &weights, iterations)?;
+            // Richardson: the error is proportional to 1/γ.
+            if stage > 0 && self.factor > 1.0 {
+                let change = norm(&difference(&by_u, &gradient));
+                error = Some(ErrorEstimate::Estimate(change / (self.factor - 1.0)));
+            }
+            gradient = by_u;
+        }
+        if self.schedule == Schedule::PerCall {
+            memory.keep(POINT, v.clone());
+        }
+        finish(&mut session, v, gradient, iterations, error)
+    }
+}

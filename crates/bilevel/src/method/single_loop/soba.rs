@@ -1,0 +1,48 @@
+//! SOBA.
+
+use super::{answer, check, hypergradient, iterate};
+use crate::error::Result;
+use crate::method::{Ask, Hypergradient, Memory, Method};
+use crate::vector::{axpy, norm, zeros};
+use autodiff::Element;
+
+/// One batch, three directions at once: `v ← v − ρ·∇_v g`, `w ← w − ρ·(H·w − f_v)`, and `f_u − C·w` for u. (Dagréou, Ablin,
+/// Vaiter, Moreau: A framework for bilevel optimization that enables stochastic and global variance reduction algorithms,
+/// NeurIPS 2022.)
+///
+/// Time of a call: two gradients, one HVP, one mixed product. Memory: v and w.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Soba {
+    /// ρ, for v and w.
+    pub rate: f64,
+}
+
+const V: &str = "soba v";
+const W: &str = "soba w";
+
+impl<E: Element> Method<E> for Soba {
+    fn name(&self) -> String {
+        "soba".to_owned()
+    }
+
+    fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
+        check(&[self.rate])?;
+        let mut session = ask.session(None)?;
+        let batch = memory.count("soba calls");
+        let v = iterate(&mut session, memory, V, ask.v0)?;
+        let mut w = memory.take(W).unwrap_or_else(|| zeros(&v));
+        // All directions at the same point, before anything moves.
+        let slope = session.inner(&v, batch, batch)?.1;
+        let outer = session.outer(&v, batch, batch)?;
+        let gradient = hypergradient(&mut session, &v, outer.by_u, &w, batch)?;
+        let mut hessian = session.hessian(&v, batch)?;
+        let image = session.hvp(&mut hessian, &w)?;
+        axpy(-self.rate, &image, &mut w);
+        axpy(self.rate, &outer.by_v, &mut w);
+        let mut moved = v.clone();
+        axpy(-self.rate, &slope, &mut moved);
+        memory.keep(V, moved);
+        memory.keep(W, w);
+        Ok(answer(&mut session, v, gradient, outer.value, norm(&slope), 1))
+    }
+}

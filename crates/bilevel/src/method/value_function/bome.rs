@@ -1,0 +1,60 @@
+//! BOME: a barrier on the value-function gap that sets its own weight.
+
+use super::{answer, check, descend};
+use crate::error::Result;
+use crate::method::{Ask, Hypergradient, Memory, Method};
+use crate::vector::{axpy, difference, dot};
+use autodiff::Element;
+
+/// With the gap `q(u, v) = g(u, v) − g(u, z)`, z being `steps` steps from v towards the inner minimum and held fixed:
+/// `λ = max((η‖∇q‖² − ⟨∇f, ∇q⟩) / ‖∇q‖², 0)`, v moves along `−(f_v + λ·q_v)`, and `f_u + λ·q_u` is the answer. (Ye, Liu,
+/// Wright, Stone, Liu: BOME!, NeurIPS 2022.)
+///
+/// A single-loop method: it is right when v has settled, so it is meant for [`solve`](crate::Problem::solve).
+///
+/// Time of a call: `steps + 3` inner gradients and one outer. Memory: four vectors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Bome {
+    /// The step size of z.
+    pub rate: f64,
+    /// The step size of v.
+    pub rate_v: f64,
+    /// η, how fast the gap must close.
+    pub eta: f64,
+    /// Steps for z in each call.
+    pub steps: usize,
+}
+
+const V: &str = "bome v";
+
+impl<E: Element> Method<E> for Bome {
+    fn name(&self) -> String {
+        "bome".to_owned()
+    }
+
+    fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
+        check(self.rate, self.steps, self.eta)?;
+        check(self.rate_v, self.steps, self.eta)?;
+        let mut session = ask.session(None)?;
+        let call = memory.count("bome calls");
+        let v = match memory.take(V) {
+            Some(v) => v,
+            None => session.initial(ask.v0)?,
+        };
+        let z = descend(&mut session, v.clone(), self.rate, self.steps, call * self.steps)?;
+        let outer = session.outer(&v, call, call)?;
+        let (_, at_v, gap_v) = session.inner_both(&v, call, call)?;
+        let gap_u = difference(&at_v, &session.inner_both(&z, call, call)?.1);
+        let square = dot(&gap_u, &gap_u) + dot(&gap_v, &gap_v);
+        let along = dot(&outer.by_u, &gap_u) + dot(&outer.by_v, &gap_v);
+        // Without a gap there is nothing to close.
+        let weight = if square > 0.0 { ((self.eta * square - along) / square).max(0.0) } else { 0.0 };
+        let mut gradient = outer.by_u;
+        axpy(weight, &gap_u, &mut gradient);
+        let mut moved = v.clone();
+        axpy(-self.rate_v, &outer.by_v, &mut moved);
+        axpy(-self.rate_v * weight, &gap_v, &mut moved);
+        memory.keep(V, moved);
+        answer(&mut session, v, gradient, outer.value, self.steps, call)
+    }
+}

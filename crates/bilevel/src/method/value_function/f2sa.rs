@@ -1,0 +1,66 @@
+//! F²SA: two inner solutions, one of them pulled by the outer objective.
+
+use super::{answer, check, descend};
+use crate::error::Result;
+use crate::method::{Ask, Hypergradient, Memory, Method};
+use crate::vector::axpy;
+use autodiff::Element;
+
+/// `h = f_u(y) + γ·(g_u(y) − g_u(z))` with `y ≈ argmin f + γg`, `z ≈ argmin g`. (Kwon, Kwon, Wright, Nowak: A fully
+/// first-order method for stochastic bilevel optimization, ICML 2023.)
+///
+/// With exact y and z the error is O(1/γ). Both go on from where they were at the last outer step.
+///
+/// Time: `2·steps` inner and `steps` outer gradients. Memory: five vectors.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct F2sa {
+    /// The step size, for g and for `g + f/γ`.
+    pub rate: f64,
+    /// γ at the first call.
+    pub gamma: f64,
+    /// What γ is multiplied by from call to call.
+    pub growth: f64,
+    /// Steps for y and for z in each call.
+    pub steps: usize,
+}
+
+impl F2sa {
+    /// With constant γ.
+    pub fn new(rate: f64, gamma: f64, steps: usize) -> Self {
+        Self { rate, gamma, growth: 1.0, steps }
+    }
+}
+
+const Y: &str = "f2sa y";
+const Z: &str = "f2sa z";
+
+impl<E: Element> Method<E> for F2sa {
+    fn name(&self) -> String {
+        "f2sa".to_owned()
+    }
+
+    fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
+        check(self.rate, self.steps, self.gamma)?;
+        let mut session = ask.session(None)?;
+        let call = memory.count("f2sa calls");
+        let (first, gamma) = (call * self.steps, self.gamma * self.growth.powi(call as i32));
+        let start = session.initial(ask.v0)?;
+        let z = memory.take(Z).unwrap_or_else(|| start.clone());
+        let z = descend(&mut session, z, self.rate, self.steps, first)?;
+        let mut y = memory.take(Y).unwrap_or(start);
+        for step in first..first + self.steps {
+            let slope = session.inner(&y, step, step)?.1;
+            let pull = session.outer(&y, step, step)?.by_v;
+            axpy(-self.rate, &slope, &mut y);
+            axpy(-self.rate / gamma, &pull, &mut y);
+        }
+        let last = first + self.steps - 1;
+        let outer = session.outer(&y, last, last)?;
+        let mut gradient = outer.by_u;
+        axpy(gamma, &session.inner_both(&y, last, last)?.1, &mut gradient);
+        axpy(-gamma, &session.inner_both(&z, last, last)?.1, &mut gradient);
+        memory.keep(Y, y.clone());
+        memory.keep(Z, z);
+        answer(&mut session, y, gradient, outer.value, self.steps, last)
+    }
+}
