@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod choose;
+mod compare;
 mod data;
 mod dynamics;
 mod error;
@@ -14,8 +16,12 @@ mod problem;
 mod programs;
 mod report;
 mod session;
+mod solve;
+mod state;
 mod vector;
 
+pub use choose::{Budget, Choice, choose};
+pub use compare::{COORDINATES, Comparison, Reference, Row};
 pub use data::{Batches, Data, Rows, Source};
 pub use dynamics::{
     Adam, Dynamics, GradientDescent, Hyper, Link, Map, Momentum, Nesterov, Projected, RmsProp, Set, Step, Upper,
@@ -24,8 +30,9 @@ pub use error::{Error, Result};
 pub use inner::{How, Inner};
 pub use method::{
     Amigo, Ask, AugmentedLagrangian, Bome, Descent, F2sa, FiniteDifference, FixedPoint, FixedPointSolver, Forward,
-    Hypergradient, Implicit, Keep, Memory, Method, Mrbo, MultiplierStep, Online, Pbgd, Penalty, Reverse, Reversible, Saba,
-    Saddle, Schedule, Soba, Solver, StocBio, VirtualStep, Window, example_weights,
+    Hypergradient, Implicit, Keep, LinearSolver, Memory, Method, Mrbo, MultiplierStep, Online, Pbgd, Penalty, Reverse, Reversible, Saba,
+    Saddle, Schedule, Soba, StocBio, VirtualStep, Window, example_weights,
 };
 pub use problem::{Problem, Symbol};
 pub use report::{Counts, ErrorEstimate, Report};
+pub use solve::{Event, Options, Solver};

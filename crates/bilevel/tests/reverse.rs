@@ -1,91 +1,14 @@
-//! Reverse-mode hypergradients against closed forms and finite differences.
+//! Reverse-mode hypergradients, whole, truncated and checkpointed, against closed forms and finite differences.
 
 use autodiff::{Tensor, Value};
-use bilevel::{Data, Error, GradientDescent, Map, Problem, Reverse};
+use bilevel::{
+    Data, Error, ErrorEstimate, Forward, GradientDescent, Implicit, Inner, Keep, Map, Method, Momentum, Problem, Reverse,
+    Reversible,
+};
 use proptest::prelude::*;
+use support::{M, N, Quadratic, Ridge, assert_close, power, relative, wave};
 
-fn wave(shape: &[usize], salt: f64) -> Tensor<f64> {
-    let mut i = 0.0;
-    Tensor::from_fn(shape, |_| {
-        i += 1.0;
-        (1.7 * i + salt).sin() + 0.2 * (3.1 * i * salt).cos()
-    })
-}
-
-const N: usize = 4;
-const M: usize = 3;
-
-/// The general quadratic: g = ½vᵀAv + uᵀCv + aᵀv, f = ½vᵀFv + ½uᵀHu + uᵀKv + pᵀv + qᵀu.
-struct Quadratic {
-    a: Tensor<f64>,
-    c: Tensor<f64>,
-    lin: Tensor<f64>,
-    f: Tensor<f64>,
-    h: Tensor<f64>,
-    k: Tensor<f64>,
-    p: Tensor<f64>,
-    q: Tensor<f64>,
-}
-
-impl Quadratic {
-    fn new(salt: f64) -> Self {
-        let spd = |n: usize, salt: f64| {
-            let b = wave(&[n, n], salt);
-            b.matmul_with(&b, false, true) * 0.2 + Tensor::<f64>::eye(n)
-        };
-        Self {
-            a: spd(N, salt),
-            c: wave(&[M, N], salt + 1.0),
-            lin: wave(&[N], salt + 2.0),
-            f: spd(N, salt + 3.0),
-            h: spd(M, salt + 4.0),
-            k: wave(&[M, N], salt + 5.0),
-            p: wave(&[N], salt + 6.0),
-            q: wave(&[M], salt + 7.0),
-        }
-    }
-
-    fn problem(&self) -> Problem {
-        let (a, c, lin) = (self.a.clone(), self.c.clone(), self.lin.clone());
-        let (f, h, k, p, q) = (self.f.clone(), self.h.clone(), self.k.clone(), self.p.clone(), self.q.clone());
-        Problem::new(
-            move |u, v| {
-                let (u, v) = (u[0], v[0]);
-                let constant = |t: &Tensor<f64>| u.constant(t);
-                v.dot(&constant(&f).matmul(&v)) * 0.5
-                    + u.dot(&constant(&h).matmul(&u)) * 0.5
-                    + u.dot(&constant(&k).matmul(&v))
-                    + constant(&p).dot(&v)
-                    + constant(&q).dot(&u)
-            },
-            move |u, v| {
-                let (u, v) = (u[0], v[0]);
-                let constant = |t: &Tensor<f64>| u.constant(t);
-                v.dot(&constant(&a).matmul(&v)) * 0.5 + u.dot(&constant(&c).matmul(&v)) + constant(&lin).dot(&v)
-            },
-        )
-    }
-
-    /// `v_T` and the hypergradient of `T` steps of gradient descent from `v0`, in closed form.
-    fn exact(&self, u: &Tensor<f64>, v0: &Tensor<f64>, eta: f64, steps: usize) -> (Tensor<f64>, Tensor<f64>) {
-        let minimum = -self.a.solve(&(u.matmul(&self.c) + &self.lin));
-        let m = Tensor::<f64>::eye(N) - &self.a * eta;
-        let power = (0..steps).fold(Tensor::<f64>::eye(N), |p, _| p.matmul(&m));
-        let vt = power.matmul(v0) + (Tensor::<f64>::eye(N) - &power).matmul(&minimum);
-        let f_v = self.f.matmul(&vt) + u.matmul(&self.k) + &self.p;
-        let f_u = self.h.matmul(u) + self.k.matmul(&vt) + &self.q;
-        // h = f_u − C A⁻¹ (I − Mᵀ) f_v.
-        let through = self.a.solve(&(Tensor::<f64>::eye(N) - &power).matmul(&f_v));
-        (vt, f_u - self.c.matmul(&through))
-    }
-}
-
-fn assert_close(found: &Tensor<f64>, exact: &Tensor<f64>) {
-    let size = exact.data().iter().fold(0.0_f64, |m, x| m.max(x.abs()));
-    for (a, b) in found.data().iter().zip(exact.data()) {
-        assert!((a - b).abs() <= 1e-12 * size, "{found} instead of {exact}");
-    }
-}
+mod support;
 
 #[test]
 fn the_general_quadratic_has_its_closed_form() {
@@ -229,4 +152,142 @@ fn what_stops_being_finite_names_its_step() {
     let none = Reverse::new(GradientDescent::new(0.1), 0);
     assert!(matches!(diverging.hypergradient(&one, &one, &none), Err(Error::Configuration { setting: "steps", .. })));
     assert!(matches!(diverging.hypergradient(&[], &one, &method), Err(Error::Configuration { .. })));
+}
+
+#[test]
+fn truncation_errs_by_exactly_what_the_closed_form_says() {
+    let quadratic = Quadratic::new(1.3);
+    let (u, v0, eta) = (wave(&[M], 1.0), wave(&[N], 2.0), 0.15);
+    for (steps, k) in [(1, 1), (7, 1), (7, 3), (30, 10), (30, 30)] {
+        let method = Reverse::new(GradientDescent::new(eta), steps);
+        let whole = quadratic.problem().hypergradient(&[u.clone()], &[v0.clone()], &method).unwrap();
+        let last = quadratic.problem().hypergradient(&[u.clone()], &[v0.clone()], &method.clone().last(k)).unwrap();
+        // h_K − h_T = C A⁻¹ (M^K − M^T) f_v; the difference loses digits that both have.
+        let error = quadratic.truncation(&u, &v0, eta, steps, k);
+        let size = whole.gradient[0].square().sum_all().item().sqrt();
+        for (found, exact) in (&last.gradient[0] - &whole.gradient[0]).data().iter().zip(error.data()) {
+            assert!((found - exact).abs() <= 1e-12 * size, "T = {steps}, K = {k}: {found} instead of {exact}");
+        }
+        assert_eq!(last.report.trajectory_bytes, k * N * 8);
+        assert_eq!(last.report.counts.vjps, k);
+    }
+}
+
+#[test]
+fn the_tail_estimate_of_a_truncated_sum_is_near_its_error() {
+    // One curvature: the terms are a geometric series, and the estimate is exact.
+    let problem = Problem::new(|_, v| (v[0] - 3.0).square().sum_all(), |u, v| (v[0] - u[0]).square().sum_all() * 0.5);
+    let (u, v0) = ([Tensor::from([1.0, 2.0])], [Tensor::from([0.0, 0.5])]);
+    let method = Reverse::new(GradientDescent::new(0.1), 60);
+    let whole = problem.hypergradient(&u, &v0, &method).unwrap();
+    assert_eq!(whole.report.error, Some(ErrorEstimate::Bound(0.0)));
+    for k in [2, 10, 40] {
+        let last = problem.hypergradient(&u, &v0, &method.clone().last(k)).unwrap();
+        let error = (&last.gradient[0] - &whole.gradient[0]).square().sum_all().item().sqrt();
+        let estimate = last.report.error.unwrap();
+        assert!(!estimate.is_bound());
+        approx::assert_relative_eq!(estimate.value(), error, max_relative = 1e-10);
+    }
+    // A window that finds its own length keeps its promise, and no more than it needs.
+    let size = whole.gradient[0].square().sum_all().item().sqrt();
+    for tolerance in [1e-1, 1e-2] {
+        let found = problem.hypergradient(&u, &v0, &method.clone().until(tolerance)).unwrap();
+        let k = found.report.differentiated_steps.unwrap();
+        let error = (&found.gradient[0] - &whole.gradient[0]).square().sum_all().item().sqrt();
+        assert!(error <= 1.2 * tolerance * size && k < 60, "K = {k}: {error} of {size}");
+        let shorter = problem.hypergradient(&u, &v0, &method.clone().last(k - 2)).unwrap();
+        let error = (&shorter.gradient[0] - &whole.gradient[0]).square().sum_all().item().sqrt();
+        assert!(error > tolerance * size, "two steps less would have done");
+    }
+}
+
+#[test]
+fn checkpoints_change_no_bit_and_keep_their_budget() {
+    let quadratic = Quadratic::new(0.9);
+    let (u, v0) = (wave(&[M], 1.0), wave(&[N], 2.0));
+    let rule = Momentum::new(0.1, 0.8);
+    let state = 2 * N * 8;
+    for steps in [1, 2, 17, 100] {
+        let method = Reverse::new(rule.clone(), steps);
+        let whole = quadratic.problem().hypergradient(&[u.clone()], &[v0.clone()], &method).unwrap();
+        for keep in [Keep::Bytes(2 * state), Keep::Bytes(5 * state), Keep::Bytes(1000 * state), Keep::SquareRoot] {
+            let found = method.clone().keep(keep);
+            let found = quadratic.problem().hypergradient(&[u.clone()], &[v0.clone()], &found).unwrap();
+            assert_eq!(found.gradient[0].data(), whole.gradient[0].data(), "{keep:?}, {steps} steps");
+            assert_eq!(found.inner_solution[0].data(), whole.inner_solution[0].data());
+            assert_eq!(found.report.counts.vjps, steps);
+            if let Keep::Bytes(bytes) = keep {
+                assert!(found.report.trajectory_bytes <= bytes, "{} of {bytes}", found.report.trajectory_bytes);
+            } else {
+                let most = (2.0 * (steps as f64).sqrt()).ceil() as usize + 1;
+                assert!(found.report.trajectory_bytes <= most * state);
+                assert!(found.report.counts.gradients <= 2 * steps + 1, "about one more pass");
+            }
+        }
+    }
+    let little = Reverse::new(rule, 5).keep(Keep::Bytes(state));
+    let error = quadratic.problem().hypergradient(&[u], &[v0], &little).unwrap_err();
+    assert!(matches!(error, Error::Configuration { setting: "storage", .. }), "{error}");
+}
+
+#[test]
+fn reversible_momentum_is_reverse_mode_without_a_trajectory() {
+    let quadratic = Quadratic::new(0.4);
+    let (u, v0, steps) = (wave(&[M], 1.0), wave(&[N], 2.0), 500);
+    let problem = quadratic.problem();
+    let whole = Reverse::new(Momentum::new(0.05, 0.9), steps);
+    let whole = problem.hypergradient(&[u.clone()], &[v0.clone()], &whole).unwrap();
+    let exact = Reversible::new(0.05, (9, 10), steps);
+    let exact = problem.hypergradient(&[u.clone()], &[v0.clone()], &exact).unwrap();
+    // Fixed-point numbers have 48 bits behind the point.
+    assert!(relative(&exact.gradient[0], &whole.gradient[0]) < 1e-11);
+    assert!(exact.report.trajectory_bytes * 50 < whole.report.trajectory_bytes);
+    assert_eq!(exact.report.counts.gradients, 2 * steps + 1);
+    let wrong = problem.hypergradient(&[u], &[v0], &Reversible::new(0.05, (10, 9), steps)).unwrap_err();
+    assert!(matches!(wrong, Error::Configuration { setting: "momentum", .. }));
+}
+
+#[test]
+fn the_initial_point_may_be_the_upper_variable() {
+    // MAML: dv_T/dv₀ = Mᵀ, so dF/dv₀ = Mᵀ f_v.
+    let quadratic = Quadratic::new(2.2);
+    let (a, f, p) = (quadratic.a.clone(), quadratic.f.clone(), quadratic.p.clone());
+    let problem = Problem::new(
+        move |_, v| v[0].dot(&v[0].constant(&f).matmul(&v[0])) * 0.5 + v[0].constant(&p).dot(&v[0]),
+        move |_, v| v[0].dot(&v[0].constant(&a).matmul(&v[0])) * 0.5,
+    )
+    .start(|u| u.to_vec());
+    let (u, eta, steps) = (wave(&[N], 0.3), 0.2, 6);
+    let m = Tensor::<f64>::eye(N) - &quadratic.a * eta;
+    let vt = power(&m, steps).matmul(&u);
+    let exact = power(&m, steps).matmul(&(quadratic.f.matmul(&vt) + &quadratic.p));
+    let rule = GradientDescent::new(eta);
+    let methods: [&dyn Method<f64>; 3] = [
+        &Reverse::new(rule.clone(), steps),
+        &Reverse::new(rule.clone(), steps).keep(Keep::SquareRoot),
+        &Forward::new(rule.clone(), steps),
+    ];
+    for method in methods {
+        let found = problem.hypergradient(&[u.clone()], &[], method).unwrap();
+        assert_close(&found.gradient[0], &exact);
+    }
+    // The implicit equation does not know where the inner problem began: that is said, not answered with zero.
+    let implicit = Implicit::cg(Inner::steps(rule, steps));
+    let error = problem.hypergradient(&[u.clone()], &[], &implicit).unwrap_err();
+    assert!(matches!(&error, Error::Detached { name, .. } if name == "u[0]"), "{error}");
+    let twice = problem.hypergradient(&[u.clone()], &[u], &Reverse::new(GradientDescent::new(eta), 1)).unwrap_err();
+    assert!(matches!(twice, Error::Configuration { setting: "v0", .. }));
+}
+
+#[test]
+fn ten_thousand_steps_store_iterates_not_graphs() {
+    let ridge = Ridge::new(20, 10, 3, 0.2);
+    let (u, v0, steps) = (wave(&[3], 0.5), Tensor::zeros(&[3]), 10_000);
+    let method = Reverse::new(GradientDescent::new(0.3), steps);
+    let found = ridge.problem().hypergradient(&[u.clone()], &[v0.clone()], &method).unwrap();
+    assert_eq!(found.report.trajectory_bytes, steps * 3 * 8);
+    let one = ridge.problem().hypergradient(&[u.clone()], &[v0], &Reverse::new(GradientDescent::new(0.3), 1)).unwrap();
+    // One more program, where a state's cotangent flows on; what is on the tape does not grow with the steps.
+    assert!(found.report.tape_bytes <= 2 * one.report.tape_bytes + 1024);
+    assert!(relative(&found.gradient[0], &ridge.hypergradient(&u)) < 1e-12);
 }

@@ -28,12 +28,15 @@ pub(crate) fn cg<E: Element>(
     let mut rr = dot(&r, &r);
     let mut lanczos = Lanczos::default();
     let mut iterations = 0;
+    // The largest ‖A·p‖/‖p‖ that was met.
+    let mut largest = 0.0;
     // A residual of zero ends it whatever the tolerance is; so b = 0 gives x = 0.
     while iterations < stop.iterations && rr > 0.0 && rr.sqrt() > stop.tolerance * scale {
         let image = product(&p)?;
         let (curvature, length) = (dot(&p, &image), dot(&p, &p));
-        // Below rounding, the sign says nothing.
-        if curvature <= E::EPSILON.to_f64() * 1e-2 * norm(&image) * length.sqrt() {
+        largest = f64::max(largest, norm(&image) / length.sqrt());
+        // Of a product's rounding, the sign says nothing: A is singular to this precision.
+        if curvature <= 10.0 * E::EPSILON.to_f64() * largest * length {
             return Err(Error::NotPositiveCurvature { curvature: curvature / length });
         }
         let step = rr / curvature;

@@ -11,7 +11,7 @@ use autodiff::{Element, Tensor};
 /// How `(H + dI)·w = f_v` is solved.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Solver {
+pub enum LinearSolver {
     /// Conjugate gradients: one HVP an iteration; says what the curvature is.
     Cg,
     /// The Neumann series `η Σ (I − ηH)ᵏ f_v`: one HVP a term.
@@ -55,7 +55,7 @@ pub struct Implicit {
     /// How the inner problem is solved.
     pub inner: Inner,
     /// How the linear system is solved.
-    pub solver: Solver,
+    pub solver: LinearSolver,
     /// The damping d.
     pub damping: f64,
     /// The `‖f_v − (H + dI)·w‖ / ‖f_v‖` that is asked for; without one, all iterations are made and the report says how
@@ -73,7 +73,7 @@ pub struct Implicit {
 
 impl Implicit {
     /// With a solver, to a relative residual of 10⁻¹⁰ in at most 1000 iterations.
-    pub fn new(inner: Inner, solver: Solver) -> Self {
+    pub fn new(inner: Inner, solver: LinearSolver) -> Self {
         Self {
             inner,
             solver,
@@ -88,17 +88,17 @@ impl Implicit {
 
     /// By conjugate gradients.
     pub fn cg(inner: Inner) -> Self {
-        Self::new(inner, Solver::Cg)
+        Self::new(inner, LinearSolver::Cg)
     }
 
     /// By so many terms of the Neumann series.
     pub fn neumann(inner: Inner, rate: f64, terms: usize) -> Self {
-        Self::new(inner, Solver::Neumann { rate }).iterations(terms)
+        Self::new(inner, LinearSolver::Neumann { rate }).iterations(terms)
     }
 
     /// By a Nyström approximation.
     pub fn nystrom(inner: Inner, rank: usize, damping: f64) -> Self {
-        Self::new(inner, Solver::Nystrom { rank, seed: 0 }).damping(damping)
+        Self::new(inner, LinearSolver::Nystrom { rank, seed: 0 }).damping(damping)
     }
 
     /// With damping.
@@ -142,13 +142,13 @@ impl Implicit {
             return configuration("damping", format!("{} must not be negative", self.damping));
         }
         match self.solver {
-            Solver::Neumann { rate } | Solver::Identity { rate } if rate.is_nan() || rate <= 0.0 => {
+            LinearSolver::Neumann { rate } | LinearSolver::Identity { rate } if rate.is_nan() || rate <= 0.0 => {
                 configuration("rate", format!("{rate} must be positive"))
             }
-            Solver::Nystrom { .. } if self.damping == 0.0 => {
+            LinearSolver::Nystrom { .. } if self.damping == 0.0 => {
                 configuration("damping", "a Nyström approximation needs some: it is 1/d where no column points")
             }
-            Solver::Nystrom { rank: 0, .. } => configuration("rank", "at least one column is needed"),
+            LinearSolver::Nystrom { rank: 0, .. } => configuration("rank", "at least one column is needed"),
             _ => Ok(()),
         }
     }
@@ -159,12 +159,12 @@ const W: &str = "implicit w";
 impl<E: Element> Method<E> for Implicit {
     fn name(&self) -> String {
         match self.solver {
-            Solver::Cg => "implicit-cg".to_owned(),
-            Solver::Neumann { .. } => format!("neumann:{}", self.iterations),
-            Solver::Gmres { .. } => "implicit-gmres".to_owned(),
-            Solver::BiCgStab => "implicit-bicgstab".to_owned(),
-            Solver::Nystrom { rank, .. } => format!("nystrom:{rank}"),
-            Solver::Identity { .. } => "identity".to_owned(),
+            LinearSolver::Cg => "implicit-cg".to_owned(),
+            LinearSolver::Neumann { .. } => format!("neumann:{}", self.iterations),
+            LinearSolver::Gmres { .. } => "implicit-gmres".to_owned(),
+            LinearSolver::BiCgStab => "implicit-bicgstab".to_owned(),
+            LinearSolver::Nystrom { rank, .. } => format!("nystrom:{rank}"),
+            LinearSolver::Identity { .. } => "identity".to_owned(),
         }
     }
 
@@ -177,11 +177,11 @@ impl<E: Element> Method<E> for Implicit {
         let (b, d) = (&outer.by_v, self.damping);
         let stop = Stop { tolerance: self.tolerance.unwrap_or(0.0), iterations: self.iterations };
         let x0 = if self.warm_start { memory.take(W) } else { None };
-        let solution = if let Solver::Identity { rate } = self.solver {
+        let solution = if let LinearSolver::Identity { rate } = self.solver {
             Solution { x: scaled(rate, b), residual: Vec::new(), relative: f64::NAN, iterations: 0, lanczos: None }
         } else {
             let mut hessian = session.hessian(v, 0)?;
-            let nystrom_solver = matches!(self.solver, Solver::Nystrom { .. });
+            let nystrom_solver = matches!(self.solver, LinearSolver::Nystrom { .. });
             let mut product = |p: &[Tensor<E>]| {
                 let mut image = session.hvp(&mut hessian, p)?;
                 // Nyström's formula has its own damping.
@@ -191,24 +191,24 @@ impl<E: Element> Method<E> for Implicit {
                 Ok(image)
             };
             match self.solver {
-                Solver::Neumann { rate } => neumann(&mut product, b, x0, rate, stop)?,
-                Solver::Gmres { restart } => gmres(&mut product, b, x0, restart, stop)?,
-                Solver::BiCgStab => bicgstab(&mut product, b, x0, stop)?,
-                Solver::Nystrom { rank, seed } => nystrom(&mut product, b, rank, d, seed)?,
-                Solver::Cg | Solver::Identity { .. } => cg(&mut product, b, x0, stop)?,
+                LinearSolver::Neumann { rate } => neumann(&mut product, b, x0, rate, stop)?,
+                LinearSolver::Gmres { restart } => gmres(&mut product, b, x0, restart, stop)?,
+                LinearSolver::BiCgStab => bicgstab(&mut product, b, x0, stop)?,
+                LinearSolver::Nystrom { rank, seed } => nystrom(&mut product, b, rank, d, seed)?,
+                LinearSolver::Cg | LinearSolver::Identity { .. } => cg(&mut product, b, x0, stop)?,
             }
         };
         session.alive(6 * bytes(v));
         let mut warnings: Vec<String> = solved.warning.into_iter().collect();
-        let iterative = !matches!(self.solver, Solver::Nystrom { .. } | Solver::Identity { .. });
+        let iterative = !matches!(self.solver, LinearSolver::Nystrom { .. } | LinearSolver::Identity { .. });
         if let Some(tolerance) = self.tolerance
             && iterative
             && solution.relative > tolerance
         {
             let solver = match self.solver {
-                Solver::Neumann { .. } => "the Neumann series",
-                Solver::Gmres { .. } => "GMRES",
-                Solver::BiCgStab => "BiCGStab",
+                LinearSolver::Neumann { .. } => "the Neumann series",
+                LinearSolver::Gmres { .. } => "GMRES",
+                LinearSolver::BiCgStab => "BiCGStab",
                 _ => "conjugate gradients",
             };
             let (residual, iterations) = (solution.relative, solution.iterations);

@@ -22,7 +22,7 @@ pub use augmented_lagrangian::AugmentedLagrangian;
 pub use finite_difference::FiniteDifference;
 pub use fixed_point::{FixedPoint, FixedPointSolver};
 pub use forward::Forward;
-pub use implicit::{Implicit, Solver};
+pub use implicit::{Implicit, LinearSolver};
 pub use memory::Memory;
 pub use online::Online;
 pub use penalised::Descent;

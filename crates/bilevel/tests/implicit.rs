@@ -1,0 +1,177 @@
+//! Implicit hypergradients against closed forms.
+
+use autodiff::{Tensor, Value};
+use bilevel::{
+    Error, FiniteDifference, FixedPoint, FixedPointSolver, GradientDescent, Implicit, Inner, LinearSolver, Map, Method,
+    Problem, Reverse,
+};
+use support::{M, N, Quadratic, Ridge, assert_close, relative, wave};
+
+mod support;
+
+#[test]
+fn every_solver_finds_the_closed_form() {
+    let quadratic = Quadratic::new(0.6);
+    let (u, v0) = (wave(&[M], 1.0), wave(&[N], 2.0));
+    let exact = quadratic.hypergradient(&u);
+    let solvers = [
+        (LinearSolver::Cg, 1e-12),
+        (LinearSolver::Gmres { restart: 10 }, 1e-12),
+        (LinearSolver::BiCgStab, 1e-12),
+        (LinearSolver::Neumann { rate: 0.2 }, 1e-12),
+    ];
+    for (solver, tolerance) in solvers {
+        let method = Implicit::new(Inner::newton(), solver).tolerance(tolerance);
+        let method = Implicit { iterations: 10_000, ..method };
+        let found = quadratic.problem().hypergradient(&[u.clone()], &[v0.clone()], &method).unwrap();
+        assert!(relative(&found.gradient[0], &exact) < 1e-11, "{solver:?}: {} {exact}", found.gradient[0]);
+        assert_close(&found.inner_solution[0], &quadratic.minimum(&u));
+        assert!(found.report.linear_residual.unwrap() <= tolerance);
+    }
+    // All columns and little damping: the whole inverse.
+    let nystrom = Implicit::nystrom(Inner::newton(), N, 1e-9);
+    let found = quadratic.problem().hypergradient(&[u], &[v0], &nystrom).unwrap();
+    assert!(relative(&found.gradient[0], &exact) < 1e-6);
+}
+
+#[test]
+fn ridge_regression_by_conjugate_gradients() {
+    let ridge = Ridge::new(30, 20, 5, 0.1);
+    let u = wave(&[5], 0.4);
+    let given = [ridge.solution(&u)];
+    let exact = ridge.hypergradient(&u);
+    let found = ridge.problem().hypergradient(&[u.clone()], &given, &Implicit::cg(Inner::given())).unwrap();
+    assert!(relative(&found.gradient[0], &exact) < 1e-9);
+    // What it says of the curvature is inside the spectrum, and of its error, near.
+    let (low, high) = found.report.curvature.unwrap();
+    let trace: f64 = (0..5).map(|i| ridge.hessian(&u).data()[6 * i]).sum();
+    assert!(low > 0.0 && low < high && high < trace);
+    assert!(found.report.error.unwrap().value() < 1e-8);
+}
+
+#[test]
+fn the_error_estimate_of_an_unsolved_inner_problem_is_no_less_than_the_error() {
+    let quadratic = Quadratic::new(1.7);
+    let (u, v0) = (wave(&[M], 0.2), wave(&[N], 0.1));
+    let exact = quadratic.hypergradient(&u);
+    for steps in [3, 10, 30] {
+        let method = Implicit::cg(Inner::steps(GradientDescent::new(0.3), steps)).verify();
+        let found = quadratic.problem().hypergradient(&[u.clone()], &[v0.clone()], &method).unwrap();
+        let error = (&found.gradient[0] - &exact).square().sum_all().item().sqrt();
+        let bound = found.report.error.unwrap();
+        assert!(bound.is_bound() && error <= bound.value() * (1.0 + 1e-9), "{error} > {bound}");
+        // Frobenius norms are at most √4 of the others, three of them: not a bound of anything.
+        assert!(bound.value() < 100.0 * error, "{bound} for {error}");
+        let plain = Implicit::cg(Inner::steps(GradientDescent::new(0.3), steps));
+        let found = quadratic.problem().hypergradient(&[u.clone()], &[v0.clone()], &plain).unwrap();
+        let estimate = found.report.error.unwrap();
+        assert!(!estimate.is_bound() && estimate.value() > 0.3 * error && estimate.value() < 30.0 * error);
+    }
+    // Not quadratic in v: nothing to verify, so no bound is claimed.
+    let quartic = Problem::new(|_, v| v[0].sum_all(), |u, v| ((v[0] - u[0]).square() + v[0].powi(4)).sum_all());
+    let method = Implicit::cg(Inner::newton()).verify();
+    let found = quartic.hypergradient(&[Tensor::from([0.5])], &[Tensor::from([0.1])], &method).unwrap();
+    assert!(!found.report.error.unwrap().is_bound());
+}
+
+#[test]
+fn contractions_that_are_no_gradient_steps() {
+    // v = tanh(W v + B u): (I − A) is not symmetric. The closed form by a dense solve.
+    let (w, b) = (wave(&[N, N], 0.3) * 0.3, wave(&[N, M], 1.3));
+    let (wc, bc) = (w.clone(), b.clone());
+    let rule = Map::new(move |s| {
+        let (v, u) = (s.point[0], s.upper[0]);
+        vec![(v.constant(&wc).matmul(&v) + v.constant(&bc).matmul(&u)).tanh()]
+    });
+    let problem = Problem::new(|_, v| v[0].exp().sum_all(), |_, v| v[0].square().sum_all());
+    let u = wave(&[M], 0.9);
+    let mut v = Tensor::zeros(&[N]);
+    for _ in 0..300 {
+        v = (w.matmul(&v) + b.matmul(&u)).tanh();
+    }
+    let slope = v.square().map(|x| 1.0 - x).reshape(&[N, 1]);
+    let transposed = Tensor::<f64>::eye(N) - (&slope * &w).transpose();
+    let exact = (&slope * &b).transpose().matmul(&transposed.solve(&v.exp()));
+    let solvers = [FixedPointSolver::Iteration, FixedPointSolver::Gmres(10), FixedPointSolver::BiCgStab];
+    for solver in solvers {
+        let method = FixedPoint { tolerance: 1e-13, ..FixedPoint::new(rule.clone(), 300).solver(solver) };
+        let found = problem.hypergradient(&[u.clone()], &[Tensor::zeros(&[N])], &method).unwrap();
+        assert!(relative(&found.gradient[0], &exact) < 1e-11, "{solver:?}");
+    }
+    let hasty = FixedPoint::new(rule, 2).inner_tolerance(1e-9);
+    let error = problem.hypergradient(&[u], &[Tensor::zeros(&[N])], &hasty).unwrap_err();
+    assert!(matches!(error, Error::InnerNotConverged { .. }), "{error}");
+}
+
+#[test]
+fn warm_starts_need_fewer_products() {
+    let ridge = Ridge::new(40, 20, 8, 0.1);
+    let problem = ridge.problem();
+    let mut memory = bilevel::Memory::default();
+    let method = Implicit::cg(Inner::newton()).warm_start();
+    let mut counts = Vec::new();
+    for u in [wave(&[8], 0.4), wave(&[8], 0.4) + 1e-7] {
+        let (u, v0) = ([u], [Tensor::zeros(&[8])]);
+        let ask = bilevel::Ask { problem: &problem, u: &u, v0: &v0, data: bilevel::Data::NONE };
+        let found = method.hypergradient(&ask, &mut memory).unwrap();
+        assert!(relative(&found.gradient[0], &ridge.hypergradient(&u[0])) < 1e-8);
+        let newton = Implicit::cg(Inner::newton()).iterations(0);
+        let newton: bilevel::Hypergradient<f64> = newton.hypergradient(&ask, &mut bilevel::Memory::default()).unwrap();
+        counts.push(found.report.counts.hvps - newton.report.counts.hvps);
+    }
+    assert!(counts[1] < counts[0], "{counts:?}");
+}
+
+#[test]
+fn what_cannot_be_solved_is_a_typed_error() {
+    // H = [[1, 0], [0, −1]].
+    let saddle = Problem::new(
+        |_, v| v[0].sum_all(),
+        |u, v| (v[0].square() * v[0].constant(Tensor::from([0.5, -0.5]))).sum_all() + (u[0] * v[0]).sum_all(),
+    );
+    let (u, v0) = ([Tensor::from([1.0, 2.0])], [Tensor::from([0.0, 0.0])]);
+    let error = saddle.hypergradient(&u, &v0, &Implicit::cg(Inner::given())).unwrap_err();
+    assert!(matches!(error, Error::NotPositiveCurvature { curvature } if curvature <= 0.0), "{error}");
+    // Indefinite, but invertible: GMRES does.
+    let method = Implicit::new(Inner::given(), LinearSolver::Gmres { restart: 2 });
+    let found = saddle.hypergradient(&u, &v0, &method).unwrap();
+    assert_close(&found.gradient[0], &Tensor::from([-1.0, 1.0]));
+
+    let ridge = Ridge::new(30, 20, 5, 0.1);
+    let (u, v0) = ([wave(&[5], 0.4)], [Tensor::zeros(&[5])]);
+    let early = Implicit::cg(Inner::steps(GradientDescent::new(0.1), 3).tolerance(1e-8));
+    let error = ridge.problem().hypergradient(&u, &v0, &early).unwrap_err();
+    assert!(matches!(error, Error::InnerNotConverged { steps: 3, .. }), "{error}");
+    let accepted = ridge.problem().hypergradient(&u, &v0, &early.accept()).unwrap();
+    assert!(accepted.report.warnings.iter().any(|w| w.contains("not solved")));
+    let short = Implicit { iterations: 2, ..Implicit::cg(Inner::newton()) };
+    let error = ridge.problem().hypergradient(&u, &v0, &short).unwrap_err();
+    assert!(matches!(error, Error::NotConverged { iterations: 2, .. }), "{error}");
+    let diverging = Implicit::neumann(Inner::newton(), 100.0, 50);
+    let error = ridge.problem().hypergradient(&u, &v0, &diverging).unwrap_err();
+    assert!(matches!(error, Error::NotConverged { .. }), "{error}");
+    let undamped = Implicit::nystrom(Inner::newton(), 3, 0.0);
+    let error = ridge.problem().hypergradient(&u, &v0, &undamped).unwrap_err();
+    assert!(matches!(error, Error::Configuration { setting: "damping", .. }), "{error}");
+}
+
+#[test]
+fn identity_and_differences_are_one_step_methods() {
+    // With H = I/η the identity is exact.
+    let eta = 0.25;
+    let problem = Problem::new(
+        |_, v| v[0].exp().sum_all(),
+        move |u, v| (v[0] - u[0].sin()).square().sum_all() * (0.5 / eta),
+    );
+    let u = wave(&[3], 0.2);
+    let method = Implicit::new(Inner::newton(), LinearSolver::Identity { rate: eta });
+    let found = problem.hypergradient(&[u.clone()], &[Tensor::zeros(&[3])], &method).unwrap();
+    assert_close(&found.gradient[0], &(u.sin().exp() * u.cos()));
+    assert_eq!(found.report.error, None, "nothing is known of its error");
+    // The difference agrees with reverse mode of one step to its own accuracy, ε².
+    let ridge = Ridge::new(30, 20, 5, 0.1);
+    let (u, v0) = ([wave(&[5], 0.4)], [wave(&[5], 1.4)]);
+    let exact = ridge.problem().hypergradient(&u, &v0, &Reverse::new(GradientDescent::new(0.1), 1)).unwrap();
+    let found = ridge.problem().hypergradient(&u, &v0, &FiniteDifference::new(0.1)).unwrap();
+    assert!(relative(&found.gradient[0], &exact.gradient[0]) < 1e-10, "g is quadratic in v: no error but rounding");
+}
