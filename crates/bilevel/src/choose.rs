@@ -108,7 +108,8 @@ pub fn choose<E: Element>(
             return Ok(Choice { method: Box::new(Implicit::cg(inner)), reason });
         }
     }
-    let way = if shrink <= SOLVED { "" } else { "the inner problem is not solved after T steps, so its trajectory counts; " };
+    let way =
+        if shrink <= SOLVED { "" } else { "the inner problem is not solved after T steps, so its trajectory counts; " };
     if fits {
         let reason = format!(
             "{facts}: {way}{trajectory} bytes of iterates fit into {}, and the way back costs about one step of {:.1} µs each, \
@@ -120,7 +121,8 @@ pub fn choose<E: Element>(
     }
     let tangents = 2 * m * state_bytes;
     if tangents <= budget.bytes && m <= 4 {
-        let reason = format!("{facts}: {way}the trajectory's {trajectory} bytes do not fit, {m} tangents ({tangents}) do");
+        let reason =
+            format!("{facts}: {way}the trajectory's {trajectory} bytes do not fit, {m} tangents ({tangents}) do");
         return Ok(Choice { method: Box::new(Forward::new(Arc::clone(&rule), steps)), reason });
     }
     if 2 * state_bytes <= budget.bytes {
@@ -131,5 +133,8 @@ pub fn choose<E: Element>(
         let method = Reverse::new(Arc::clone(&rule), steps).keep(Keep::Bytes(budget.bytes));
         return Ok(Choice { method: Box::new(method), reason });
     }
-    configuration("budget", format!("{} bytes: two states of the inner optimiser need {}", budget.bytes, 2 * state_bytes))
+    configuration(
+        "budget",
+        format!("{} bytes: two states of the inner optimiser need {}", budget.bytes, 2 * state_bytes),
+    )
 }

@@ -24,7 +24,11 @@ pub(crate) struct Known<'k, E: Element> {
 ///
 /// `‖h − ∇F‖ ≲ ‖C‖·‖r‖/μ`, and what a step of length `‖∇_v g‖/μ` towards the inner solution changes: the outer gradient
 /// and the mixed derivative are taken once more, there.
-pub(crate) fn estimate<E: Element>(session: &mut Session<'_, E>, known: &Known<'_, E>, mu: f64) -> Result<ErrorEstimate> {
+pub(crate) fn estimate<E: Element>(
+    session: &mut Session<'_, E>,
+    known: &Known<'_, E>,
+    mu: f64,
+) -> Result<ErrorEstimate> {
     let size = norm(known.w);
     let mixed = if size > 0.0 { norm(known.image) / size } else { 0.0 };
     let linear = mixed * known.residual / mu;

@@ -79,7 +79,13 @@ impl Inner {
             How::Newton(iterations) => {
                 let mut objective = InnerObjective { session };
                 let found = newton(&mut objective, start, self.tolerance.unwrap_or(0.0), *iterations)?;
-                Solved { v: found.x, value: found.value, gradient: found.gradient, steps: found.iterations, warning: None }
+                Solved {
+                    v: found.x,
+                    value: found.value,
+                    gradient: found.gradient,
+                    steps: found.iterations,
+                    warning: None,
+                }
             }
             How::Steps(_, steps) => {
                 let m = session.m;
@@ -100,11 +106,8 @@ impl Inner {
         if let Some(tolerance) = self.tolerance
             && !enough(&solved.gradient)
         {
-            let error = Error::InnerNotConverged {
-                grad_norm: vector::norm(&solved.gradient),
-                tolerance,
-                steps: solved.steps,
-            };
+            let error =
+                Error::InnerNotConverged { grad_norm: vector::norm(&solved.gradient), tolerance, steps: solved.steps };
             if !accept {
                 return Err(error);
             }

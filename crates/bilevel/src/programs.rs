@@ -6,8 +6,7 @@ use crate::problem::{Problem, Shapes, Symbol};
 use autodiff::{Disconnected, Program, Shape, Tensor, Value};
 
 /// `(u, v, data) ↦ objective`
-pub(crate) type Objective =
-    dyn for<'t> Fn(&[Symbol<'t>], &[Symbol<'t>], &[Symbol<'t>]) -> Symbol<'t> + Send + Sync;
+pub(crate) type Objective = dyn for<'t> Fn(&[Symbol<'t>], &[Symbol<'t>], &[Symbol<'t>]) -> Symbol<'t> + Send + Sync;
 
 /// `u ↦ v₀`
 pub(crate) type Start = dyn for<'t> Fn(&[Symbol<'t>]) -> Vec<Symbol<'t>> + Send + Sync;

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, configuration};
 use crate::problem::{Key, Problem};
 use crate::programs::{Kind, Programs, culprit};
 use crate::report::{Counts, Report};
-use crate::vector;
+use crate::vector::{self, Tensors};
 use autodiff::{CompileOptions, Element, Executable, Tensor};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -80,9 +80,7 @@ impl<'a, E: Element> Session<'a, E> {
             Some(_) if !v.is_empty() => {
                 return configuration("v0", "this problem's `start` gives the initial point; pass `&[]`");
             }
-            Some(start) => {
-                autodiff::Program::record_shapes(&vector::shapes(u), |u| start(u))?.output_shapes()
-            }
+            Some(start) => autodiff::Program::record_shapes(&vector::shapes(u), |u| start(u))?.output_shapes(),
             None => vector::shapes(v),
         };
         let shapes = [vector::shapes(u), v_shapes, vector::shapes(&data.outer.at(0)), vector::shapes(&inner)];
@@ -91,7 +89,7 @@ impl<'a, E: Element> Session<'a, E> {
         let key = problem.key(shapes, structure);
         let programs = problem.recorded(&key.shapes)?;
         let scalar = |c: f64| Tensor::scalar(E::from_f64(c));
-        let constants = dynamics.map(|d| d.hyper()).unwrap_or_default();
+        let constants = dynamics.map(Dynamics::hyper).unwrap_or_default();
         let constants = constants.iter().filter_map(|hyper| match hyper {
             crate::Hyper::Constant(c) => Some(Some(scalar(*c))),
             crate::Hyper::Schedule(_) => Some(None),
@@ -233,7 +231,7 @@ impl<'a, E: Element> Session<'a, E> {
         v: &[Tensor<E>],
         batch: usize,
         step: usize,
-    ) -> Result<(f64, Vec<Tensor<E>>, Vec<Tensor<E>>)> {
+    ) -> Result<(f64, Tensors<E>, Tensors<E>)> {
         self.counts.gradients += 1;
         let data = self.data.inner.at(batch);
         let mut all = self.checked("the inner objective or its gradient", step, Kind::InnerBoth, &[v, &data])?;
@@ -291,7 +289,7 @@ impl<'a, E: Element> Session<'a, E> {
         let scalar = |c: f64| Tensor::scalar(E::from_f64(c));
         let mut values: Vec<Tensor<E>> = self.constants.iter().flatten().cloned().collect();
         if values.len() < self.constants.len() {
-            let hyper = self.dynamics.map(|d| d.hyper()).unwrap_or_default();
+            let hyper = self.dynamics.map(Dynamics::hyper).unwrap_or_default();
             values = hyper.iter().filter_map(|h| h.value(step)).map(scalar).collect();
         }
         values.push(scalar((step + 1) as f64));
@@ -311,7 +309,7 @@ impl<'a, E: Element> Session<'a, E> {
         step: usize,
         state: &[Tensor<E>],
         cotangent: &[Tensor<E>],
-    ) -> Result<(Vec<Tensor<E>>, Vec<Tensor<E>>)> {
+    ) -> Result<(Tensors<E>, Tensors<E>)> {
         self.counts.vjps += 1;
         let (data, hyper) = (self.data.inner.at(step), self.hyper(step));
         let kind = if step == 0 && !self.has_start() { Kind::FirstStepVjp } else { Kind::StepVjp };
@@ -327,7 +325,7 @@ impl<'a, E: Element> Session<'a, E> {
         state: &[Tensor<E>],
         du: &[Tensor<E>],
         ds: &[Tensor<E>],
-    ) -> Result<(Vec<Tensor<E>>, Vec<Tensor<E>>)> {
+    ) -> Result<(Tensors<E>, Tensors<E>)> {
         let directions = du[0].dims()[0];
         self.counts.gradients += 1;
         self.counts.jvps += directions;
@@ -355,7 +353,7 @@ impl<'a, E: Element> Session<'a, E> {
         v: &[Tensor<E>],
         penalty: &Penalty<E>,
         step: usize,
-    ) -> Result<(f64, Vec<Tensor<E>>, Vec<Tensor<E>>)> {
+    ) -> Result<(f64, Tensors<E>, Tensors<E>)> {
         self.counts.gradients += 1;
         let (outer, inner) = (self.data.outer.at(0), self.data.inner.at(0));
         let gamma = [Tensor::scalar(E::from_f64(penalty.gamma))];

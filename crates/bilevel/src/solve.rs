@@ -23,12 +23,12 @@ pub struct Options {
     /// Ends when the outer value was not below its best for so many steps.
     pub patience: Option<usize>,
     /// Ends when the norm of the hypergradient is at most this.
-    pub tolerance: f64,
+    pub tolerance: Option<f64>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { iterations: 100, warm_start: false, patience: None, tolerance: 0.0 }
+        Self { iterations: 100, warm_start: false, patience: None, tolerance: None }
     }
 }
 
@@ -54,7 +54,7 @@ impl Options {
     /// Ends when the norm of the hypergradient is at most this.
     #[must_use]
     pub fn tolerance(self, tolerance: f64) -> Self {
-        Self { tolerance, ..self }
+        Self { tolerance: Some(tolerance), ..self }
     }
 }
 
@@ -231,7 +231,7 @@ impl<E: Element> Iterator for Solver<'_, E> {
         }
         let event = self.advance();
         self.done = match &event {
-            Ok(event) => event.gradient_norm <= self.options.tolerance,
+            Ok(event) => self.options.tolerance.is_some_and(|tolerance| event.gradient_norm <= tolerance),
             Err(_) => true,
         };
         Some(event)

@@ -77,7 +77,10 @@ impl<E: Element> State<E> {
         views.sort_by(|a, b| a.0.cmp(&b.0));
         for (name, view) in views {
             if let Some(name) = name.strip_prefix("number/") {
-                numbers.insert(name.to_owned(), number(view.data()).ok_or_else(|| fail(format!("`{name}` is cut short")))?);
+                numbers.insert(
+                    name.to_owned(),
+                    number(view.data()).ok_or_else(|| fail(format!("`{name}` is cut short")))?,
+                );
             } else if let Some(name) = name.strip_prefix("memory-number/") {
                 let x = number(view.data()).ok_or_else(|| fail(format!("`{name}` is cut short")))?;
                 memory.keep_number(name, x);

@@ -2,6 +2,9 @@
 
 use autodiff::{Element, Shape, Tensor, Value};
 
+/// An ordered set of tensors.
+pub(crate) type Tensors<E> = Vec<Tensor<E>>;
+
 /// `⟨a, b⟩`
 pub(crate) fn dot<E: Element>(a: &[Tensor<E>], b: &[Tensor<E>]) -> f64 {
     let one = |(a, b): (&Tensor<E>, &Tensor<E>)| -> f64 {

@@ -159,10 +159,8 @@ fn what_cannot_be_solved_is_a_typed_error() {
 fn identity_and_differences_are_one_step_methods() {
     // With H = I/η the identity is exact.
     let eta = 0.25;
-    let problem = Problem::new(
-        |_, v| v[0].exp().sum_all(),
-        move |u, v| (v[0] - u[0].sin()).square().sum_all() * (0.5 / eta),
-    );
+    let problem =
+        Problem::new(|_, v| v[0].exp().sum_all(), move |u, v| (v[0] - u[0].sin()).square().sum_all() * (0.5 / eta));
     let u = wave(&[3], 0.2);
     let method = Implicit::new(Inner::newton(), LinearSolver::Identity { rate: eta });
     let found = problem.hypergradient(&[u.clone()], &[Tensor::zeros(&[3])], &method).unwrap();

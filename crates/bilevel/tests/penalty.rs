@@ -1,9 +1,7 @@
 //! Penalty and augmented Lagrangian against closed forms.
 
 use autodiff::{Tensor, Value};
-use bilevel::{
-    Adam, Ask, AugmentedLagrangian, Data, Descent, Error, Implicit, Inner, Penalty, Problem, Schedule,
-};
+use bilevel::{Adam, Ask, AugmentedLagrangian, Data, Descent, Error, Implicit, Inner, Penalty, Problem, Schedule};
 use support::{N, Quadratic, WellPosed, assert_close, relative, wave};
 
 mod support;
@@ -126,12 +124,8 @@ fn the_published_algorithm_moves_both_levels_in_turns() {
         |u, v| u[0].square().sum_all() + v[0].square().sum_all(),
         |u, v| (-u[0] - v[0] + 1.0).square().sum_all(),
     );
-    let method = Penalty {
-        gamma: 0.1,
-        factor: 1.02,
-        schedule: Schedule::PerCall,
-        descent: Descent::steps(Adam::new(0.01), 20),
-    };
+    let method =
+        Penalty { gamma: 0.1, factor: 1.02, schedule: Schedule::PerCall, descent: Descent::steps(Adam::new(0.01), 20) };
     let (u, v0) = ([Tensor::<f64>::zeros(&[4])], [Tensor::<f64>::zeros(&[4])]);
     let optimizer = Adam::new(0.01);
     let options = bilevel::Options::default().iterations(300);

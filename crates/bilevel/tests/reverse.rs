@@ -2,8 +2,8 @@
 
 use autodiff::{Tensor, Value};
 use bilevel::{
-    Data, Error, ErrorEstimate, Forward, GradientDescent, Implicit, Inner, Keep, Map, Method, Momentum, Problem, Reverse,
-    Reversible,
+    Data, Error, ErrorEstimate, Forward, GradientDescent, Implicit, Inner, Keep, Map, Method, Momentum, Problem,
+    Reverse, Reversible,
 };
 use proptest::prelude::*;
 use support::{M, N, Quadratic, Ridge, assert_close, power, relative, wave};

@@ -58,15 +58,11 @@ pub(super) fn initial_tangents<E: Element>(
 }
 
 /// `f_u + Z f_v`
-pub(super) fn contract<E: Element>(
-    by_u: &[Tensor<E>],
-    tangents: &[Tensor<E>],
-    by_v: &[Tensor<E>],
-) -> Vec<Tensor<E>> {
+pub(super) fn contract<E: Element>(by_u: &[Tensor<E>], tangents: &[Tensor<E>], by_v: &[Tensor<E>]) -> Vec<Tensor<E>> {
     let m = vector::count(by_u);
     let mut all = Tensor::zeros(&[m]);
     for (z, f) in tangents.iter().zip(by_v) {
-        all = all + z.reshape(&[m, f.len()]).matmul(&f.flatten());
+        all += &z.reshape(&[m, f.len()]).matmul(&f.flatten());
     }
     let mut gradient = by_u.to_vec();
     vector::axpy(1.0, &vector::unflat(all.data(), by_u), &mut gradient);

@@ -246,7 +246,8 @@ impl<E: Element> Method<E> for Implicit {
             let c = session.counts;
             let more = (c.gradients - counts.gradients, c.hvps - counts.hvps, c.vjps - counts.vjps);
             let (gradients, hvps, vjps) = more;
-            warnings.push(format!("the error estimate took {gradients} gradients, {hvps} HVPs and {vjps} VJPs of these"));
+            warnings
+                .push(format!("the error estimate took {gradients} gradients, {hvps} HVPs and {vjps} VJPs of these"));
         }
         report.inner_value = Some(solved.value);
         report.inner_grad_norm = Some(norm(&solved.gradient));

@@ -48,7 +48,10 @@ impl Penalty {
     fn check(&self) -> Result<()> {
         let positive = |x: f64| x.is_finite() && x > 0.0;
         if !positive(self.gamma) || !positive(self.factor) {
-            return configuration("penalty", format!("γ = {} and its factor {} must be positive", self.gamma, self.factor));
+            return configuration(
+                "penalty",
+                format!("γ = {} and its factor {} must be positive", self.gamma, self.factor),
+            );
         }
         if self.schedule == Schedule::Stages(0) {
             return configuration("penalty", "at least one stage is needed");
@@ -75,7 +78,12 @@ impl Penalty {
             point = minimise(&mut session, &weights, true, point, &self.descent)?.0;
             slope = session.inner(&point[session.n..], 0, stage)?.1;
             let multiplier_norm = weights.gamma * norm(&slope);
-            trace.push(MultiplierStep { gamma: weights.gamma, infeasibility: norm(&slope), multiplier_norm, change: 0.0 });
+            trace.push(MultiplierStep {
+                gamma: weights.gamma,
+                infeasibility: norm(&slope),
+                multiplier_norm,
+                change: 0.0,
+            });
         }
         let v = point.split_off(session.n);
         Ok(Saddle { u: point, v, multipliers: scaled(weights.gamma, &slope), trace })

@@ -138,8 +138,7 @@ impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
         let mut report = session.report(outer.value);
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(differentiated);
-        report.error =
-            if whole { Some(ErrorEstimate::Bound(0.0)) } else { left_out.map(ErrorEstimate::Estimate) };
+        report.error = if whole { Some(ErrorEstimate::Bound(0.0)) } else { left_out.map(ErrorEstimate::Estimate) };
         let inner_solution = v.to_vec();
         Ok(Hypergradient { gradient, inner_solution, report })
     }

@@ -129,7 +129,10 @@ impl<E: Element> Method<E> for Reversible {
             return configuration("steps", "at least one inner step is needed; without one, v does not depend on u");
         }
         if n == 0 || n >= d || d > 1 << 16 {
-            return configuration("momentum", format!("{n}/{d} must be between 0 and 1, with a denominator up to 65536"));
+            return configuration(
+                "momentum",
+                format!("{n}/{d} must be between 0 and 1, with a denominator up to 65536"),
+            );
         }
         let rule = Momentum { rate: self.rate.clone(), momentum: (f64::from(n) / f64::from(d)).into() };
         let rule: &dyn Dynamics = &rule;

@@ -69,7 +69,13 @@ impl Quadratic {
     }
 
     /// `v_T` and the hypergradient of `T` steps of gradient descent from `v0`, in closed form.
-    pub(crate) fn exact(&self, u: &Tensor<f64>, v0: &Tensor<f64>, eta: f64, steps: usize) -> (Tensor<f64>, Tensor<f64>) {
+    pub(crate) fn exact(
+        &self,
+        u: &Tensor<f64>,
+        v0: &Tensor<f64>,
+        eta: f64,
+        steps: usize,
+    ) -> (Tensor<f64>, Tensor<f64>) {
         let minimum = -self.a.solve(&(u.matmul(&self.c) + &self.lin));
         let m = Tensor::<f64>::eye(N) - &self.a * eta;
         let power = (0..steps).fold(Tensor::<f64>::eye(N), |p, _| p.matmul(&m));
@@ -89,7 +95,6 @@ pub(crate) fn assert_close(found: &Tensor<f64>, exact: &Tensor<f64>) {
         assert!((a - b).abs() <= 1e-12 * size, "{found} instead of {exact}");
     }
 }
-
 
 pub(crate) fn power(m: &Tensor<f64>, n: usize) -> Tensor<f64> {
     (0..n).fold(Tensor::<f64>::eye(m.dims()[0]), |p, _| p.matmul(m))
@@ -114,7 +119,14 @@ impl Quadratic {
     }
 
     /// The error of K-RMD after T steps: C A⁻¹ (M^K − M^T) f_v.
-    pub(crate) fn truncation(&self, u: &Tensor<f64>, v0: &Tensor<f64>, eta: f64, steps: usize, k: usize) -> Tensor<f64> {
+    pub(crate) fn truncation(
+        &self,
+        u: &Tensor<f64>,
+        v0: &Tensor<f64>,
+        eta: f64,
+        steps: usize,
+        k: usize,
+    ) -> Tensor<f64> {
         let (vt, _) = self.exact(u, v0, eta, steps);
         let m = Tensor::<f64>::eye(N) - &self.a * eta;
         let (_, f_v) = self.outer(u, &vt);

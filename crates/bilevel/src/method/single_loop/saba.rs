@@ -85,7 +85,8 @@ impl<E: Element> Method<E> for Saba {
             let image = session.hvp(&mut hessian, &w)?;
             let mixed = session.mixed(&v, &w, inner)?;
             let outer_gradient = session.outer(&v, outer, call)?;
-            let mut estimate = |name, period, batch, now| Table { memory: &mut *memory, name, period }.estimate(batch, now);
+            let mut estimate =
+                |name, period, batch, now| Table { memory: &mut *memory, name, period }.estimate(batch, now);
             let inner_parts = [
                 estimate("slope", inner_period, inner, slope),
                 estimate("image", inner_period, inner, image),
