@@ -336,9 +336,12 @@ impl<'a, E: Element> Session<'a, E> {
         Ok((next, tangents))
     }
 
-    /// The cotangent of u that reaches it through the initial point; `None` without a `start`.
+    /// The cotangent of u that reaches it through the initial point, from that of the initial state; `None` without a
+    /// `start`.
     pub(crate) fn start_vjp(&mut self, cotangent: &[Tensor<E>]) -> Result<Option<Vec<Tensor<E>>>> {
-        if self.has_start() { self.run(Kind::StartVjp, &[cotangent]).map(Some) } else { Ok(None) }
+        // The slots begin at zero, whatever u is.
+        let by_v = &cotangent[..cotangent.len().min(self.m)];
+        if self.has_start() { self.run(Kind::StartVjp, &[by_v]).map(Some) } else { Ok(None) }
     }
 
     /// The tangents of v₀; `None` without a `start`.

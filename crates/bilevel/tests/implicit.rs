@@ -173,3 +173,41 @@ fn identity_and_differences_are_one_step_methods() {
     let found = ridge.problem().hypergradient(&u, &v0, &FiniteDifference::new(0.1)).unwrap();
     assert!(relative(&found.gradient[0], &exact.gradient[0]) < 1e-10, "g is quadratic in v: no error but rounding");
 }
+
+#[test]
+fn the_meta_gradient_of_ridge_regression() {
+    // φ*(θ) = argmin 1/(2N)‖Xφ − y‖² + (λ/2)‖φ − θ‖²: the meta-gradient is (I + H/λ)⁻¹∇L_val(φ*).
+    let ridge = Ridge::new(12, 9, 4, 0.6);
+    let [x, y, x_val, y_val] = ridge.data.clone();
+    let (lambda, n, m) = (0.8, 12.0, 9.0);
+    let h = x.matmul_with(&x, true, false) / n;
+    let theta = wave(&[4], 0.9);
+    let phi = (&h + Tensor::<f64>::eye(4) * lambda).solve(&(x.transpose().matmul(&y) / n + &theta * lambda));
+    let slope = |phi: &Tensor<f64>| x_val.transpose().matmul(&(x_val.matmul(phi) - &y_val)) / m;
+    let exact = (Tensor::<f64>::eye(4) + &h / lambda).solve(&slope(&phi));
+    let (xi, yi, xo, yo) = (x.clone(), y.clone(), x_val.clone(), y_val.clone());
+    let problem = Problem::new(
+        move |_, v| (v[0].constant(&xo).matmul(&v[0]) - &yo).square().mean_all() * 0.5,
+        move |u, v| {
+            let fit = (v[0].constant(&xi).matmul(&v[0]) - &yi).square().mean_all() * 0.5;
+            fit + (v[0] - u[0]).square().sum_all() * (0.5 * lambda)
+        },
+    )
+    .start(|u| u.to_vec());
+    let imaml = Implicit::cg(Inner::newton()).tolerance(1e-13);
+    let found = problem.hypergradient(&[theta.clone()], &[], &imaml).unwrap();
+    assert!(relative(&found.gradient[0], &exact) < 1e-12);
+    assert_close(&found.inner_solution[0], &phi);
+    // MAML, T plain steps: (I − αH)ᵀ∇L_val(φ_T).
+    let plain = Problem::new(
+        move |_, v| (v[0].constant(&x_val).matmul(&v[0]) - &y_val).square().mean_all() * 0.5,
+        move |_, v| (v[0].constant(&x).matmul(&v[0]) - &y).square().mean_all() * 0.5,
+    )
+    .start(|u| u.to_vec());
+    let (rate, steps) = (0.3, 5);
+    let found = plain.hypergradient(&[theta], &[], &Reverse::new(GradientDescent::new(rate), steps)).unwrap();
+    let through = support::power(&(Tensor::<f64>::eye(4) - &h * rate), steps);
+    let [_, _, x_val, y_val] = &ridge.data;
+    let slope = x_val.transpose().matmul(&(x_val.matmul(&found.inner_solution[0]) - y_val)) / m;
+    assert_close(&found.gradient[0], &through.matmul(&slope));
+}

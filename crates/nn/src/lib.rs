@@ -21,7 +21,9 @@ mod error;
 mod mlp;
 mod params;
 
+pub mod cleaning;
 pub mod data;
+pub mod few_shot;
 pub mod loss;
 pub mod optim;
 pub mod reweight;

@@ -3,6 +3,7 @@
 mod ask;
 mod augmented_lagrangian;
 mod finite_difference;
+mod first_order;
 mod fixed_point;
 mod forward;
 mod implicit;
@@ -20,6 +21,7 @@ mod virtual_step;
 pub use ask::{Ask, Hypergradient, Method};
 pub use augmented_lagrangian::AugmentedLagrangian;
 pub use finite_difference::FiniteDifference;
+pub use first_order::FirstOrder;
 pub use fixed_point::{FixedPoint, FixedPointSolver};
 pub use forward::Forward;
 pub use implicit::{Implicit, LinearSolver};

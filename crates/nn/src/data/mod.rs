@@ -2,10 +2,14 @@
 
 #[cfg(feature = "digits")]
 mod digits;
+#[cfg(feature = "digits")]
+mod idx;
 mod noise;
 
 #[cfg(feature = "digits")]
 pub use digits::digits;
+#[cfg(feature = "digits")]
+pub use idx::idx;
 pub use noise::Noise;
 
 use crate::Rng;

@@ -1,0 +1,105 @@
+//! Hyper-cleaning: a weight for each example, learnt from trusted examples.
+
+use crate::data::Dataset;
+use crate::error::{Result, configuration};
+use crate::loss;
+use crate::mlp::Mlp;
+use crate::train::check_fit;
+use autodiff::{Element, Tensor, Value};
+use bilevel::{Ask, Data, Dynamics, Event, Method, Options, Problem};
+
+/// Hyper-cleaning: the inner problem trains on `(1/N) Σ σ(uᵢ)·ℓᵢ(v) + (c/2)·‖v‖²`, the outer objective is the mean loss on
+/// trusted examples. (Franceschi, Donini, Frasconi, Pontil, ICML 2017, section 5.1; Shaban et al., AISTATS 2019.)
+///
+/// u is one tensor with an element for each training example. Data of either level: inputs `[rows, features]` and one-hot
+/// targets `[rows, classes]`. The decay c is on all of v.
+pub fn hyper_cleaning(mlp: &Mlp, decay: f64) -> Problem {
+    let (outer, inner) = (mlp.clone(), mlp.clone());
+    Problem::with_data(
+        move |_, v, data| loss::mean_cross_entropy(&outer.forward(v, &data[0]), &data[1]),
+        move |u, v, data| {
+            let losses = loss::cross_entropy(&inner.forward(v, &data[0]), &data[1]);
+            let fit = (u[0].sigmoid() * losses).mean_all();
+            v.iter().fold(fit, |sum, v| sum + v.square().sum_all() * (0.5 * decay))
+        },
+    )
+}
+
+/// What hyper-cleaning has learnt.
+#[derive(Clone, Debug)]
+pub struct Cleaned<E: Element> {
+    /// σ(u): a weight in [0, 1] for each training example.
+    pub weights: Vec<f64>,
+    /// The parameters that were trained with the last weights but one: those of the last hypergradient.
+    pub params: Vec<Tensor<E>>,
+}
+
+impl<E: Element> Cleaned<E> {
+    /// Examples whose weight is below ½: σ(u) fell from where it began.
+    pub fn flagged(&self) -> Vec<bool> {
+        self.weights.iter().map(|w| *w < 0.5).collect()
+    }
+}
+
+/// Learns the weights: `steps` steps of an outer optimiser along the hypergradients of a method, from u = 0 and the inner
+/// problem from `start`, each time anew. An observer is told of each step.
+///
+/// Time: `steps` hypergradients.
+///
+/// # Errors
+/// [`Error::Configuration`](crate::Error::Configuration) if a data set does not fit the network, and what the method
+/// reports.
+pub fn clean<E: Element>(
+    mlp: &Mlp,
+    decay: f64,
+    [noisy, trusted]: [&Dataset<E>; 2],
+    start: &[Tensor<E>],
+    method: &dyn Method<E>,
+    optimizer: &dyn Dynamics,
+    steps: usize,
+    mut observe: impl FnMut(&Event<E>),
+) -> Result<Cleaned<E>> {
+    check_fit(mlp, noisy)?;
+    check_fit(mlp, trusted)?;
+    let arrays = |set: &Dataset<E>| -> Result<[Tensor<E>; 2]> {
+        Ok([set.inputs().clone(), loss::one_hot(set.labels(), set.classes())?])
+    };
+    let (inner, outer) = (arrays(noisy)?, arrays(trusted)?);
+    let problem = hyper_cleaning(mlp, decay);
+    let u = [Tensor::zeros(&[noisy.len()])];
+    let ask = Ask { problem: &problem, u: &u, v0: start, data: Data::new(&outer, &inner) };
+    let mut solver = problem.solve(&ask, method, optimizer, Options::default().iterations(steps))?;
+    let mut params = start.to_vec();
+    for event in &mut solver {
+        let event = event?;
+        observe(&event);
+        params = event.inner_solution;
+    }
+    let weights = solver.u()[0].data().iter().map(|x| x.to_f64().sigmoid()).collect();
+    Ok(Cleaned { weights, params })
+}
+
+/// How well flags find what is corrupted. The positive class is *corrupted*.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Detection {
+    /// Of the flagged, the fraction that is corrupted; NaN without flags.
+    pub precision: f64,
+    /// Of the corrupted, the fraction that is flagged; NaN without corrupted ones.
+    pub recall: f64,
+    /// Their harmonic mean, 0 if nothing is both.
+    pub f1: f64,
+}
+
+/// Counts flags against the truth.
+///
+/// # Errors
+/// [`Error::Configuration`](crate::Error::Configuration) if there are not as many of one as of the other.
+pub fn detection(flagged: &[bool], corrupted: &[bool]) -> Result<Detection> {
+    if flagged.len() != corrupted.len() {
+        return configuration("flags", format!("{} flags for {} examples", flagged.len(), corrupted.len()));
+    }
+    let count = |x: &[bool]| x.iter().filter(|x| **x).count() as f64;
+    let both = flagged.iter().zip(corrupted).filter(|(a, b)| **a && **b).count() as f64;
+    let (flags, truth) = (count(flagged), count(corrupted));
+    Ok(Detection { precision: both / flags, recall: both / truth, f1: 2.0 * both / (flags + truth).max(1.0) })
+}
