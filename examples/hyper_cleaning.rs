@@ -5,7 +5,7 @@
 //! in a directory; a few minutes.
 
 use bilevel::{Adam, GradientDescent, Implicit, Inner, Method, Reverse};
-use nn::cleaning::{clean, detection};
+use nn::cleaning::{HyperCleaning, detection};
 use nn::data::{Dataset, Noise, digits, idx};
 use nn::train::{CrossEntropy, Objective, evaluate};
 use nn::{Activation, Mlp, rng};
@@ -63,8 +63,9 @@ fn run(name: &str, all: &Dataset<f32>, test: Option<&Dataset<f32>>, setting: &Se
     for method in methods {
         let clock = Instant::now();
         let optimizer = Adam::new(0.3);
-        let learnt =
-            clean(&mlp, 1e-3, [&noisy, &trusted], &zeros(&mlp), method, &optimizer, setting.outer_steps, |_| ())?;
+        let cleaning =
+            HyperCleaning { mlp: &mlp, decay: 1e-3, method, optimizer: &optimizer, steps: setting.outer_steps };
+        let learnt = cleaning.run(&noisy, &trusted, &zeros(&mlp), |_| ())?;
         let found = detection(&learnt.flagged(), &corrupted)?;
         let seconds = clock.elapsed().as_secs_f64();
         println!("{:<14} {:>7.3} {:>9.1}% {:>9.1}", method.name(), found.f1, accuracy(&learnt.params), seconds);

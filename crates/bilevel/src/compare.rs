@@ -48,7 +48,8 @@ pub struct Row {
     pub peak_bytes: usize,
     /// Wall time of the second call: what is recorded and compiled at the first is not counted.
     pub seconds: f64,
-    /// The method's own statement about its error, and whether it is a bound.
+    /// The method's own statement about its error, over ‖h‖, and whether it is a bound. Methods that differentiate a
+    /// trajectory speak of the `v_T` that they reach, the others of the inner minimiser.
     pub error_estimate: Option<(f64, bool)>,
     /// Why there is no hypergradient.
     pub failure: Option<String>,
@@ -81,6 +82,20 @@ impl Problem {
         methods: &[&dyn Method<f64>],
         reference: &Reference,
     ) -> Result<Comparison> {
+        self.compare_with(ask, methods, reference, |_| ())
+    }
+
+    /// [`compare`](Problem::compare), telling an observer the position of each method before it begins.
+    ///
+    /// # Errors
+    /// As [`compare`](Problem::compare).
+    pub fn compare_with(
+        &self,
+        ask: &Ask<'_, f64>,
+        methods: &[&dyn Method<f64>],
+        reference: &Reference,
+        mut observe: impl FnMut(usize),
+    ) -> Result<Comparison> {
         let m = count(ask.u);
         let (name, directions, truth) = match reference {
             Reference::ClosedForm(exact) => {
@@ -100,7 +115,11 @@ impl Problem {
                 ("finite-differences", directions, truth)
             }
         };
-        let rows = methods.iter().map(|&method| row(ask, method, &directions, &truth)).collect();
+        let mut rows = Vec::with_capacity(methods.len());
+        for (i, &method) in methods.iter().enumerate() {
+            observe(i);
+            rows.push(row(ask, method, &directions, &truth));
+        }
         Ok(Comparison { reference: name, compared: directions.len(), methods: rows })
     }
 }
@@ -138,6 +157,7 @@ fn difference(ask: &Ask<'_, f64>, inner: &Inner, direction: &[Tensor<f64>]) -> R
 fn row(ask: &Ask<'_, f64>, method: &dyn Method<f64>, directions: &[Vec<Tensor<f64>>], truth: &[f64]) -> Row {
     let run = || method.hypergradient(ask, &mut Memory::default());
     let found = run().and_then(|_| run());
+    let size = found.as_ref().map_or(f64::NAN, |h| norm(&h.gradient));
     let (gradient, report, failure) = match found {
         Ok(h) => (Some(h.gradient), h.report, None),
         Err(error) => (None, Report::default(), Some(error.to_string())),
@@ -169,7 +189,7 @@ fn row(ask: &Ask<'_, f64>, method: &dyn Method<f64>, directions: &[Vec<Tensor<f6
         vjps: c.vjps,
         peak_bytes: report.trajectory_bytes + report.tape_bytes,
         seconds: report.seconds,
-        error_estimate: report.error.map(|e| (e.value(), e.is_bound())),
+        error_estimate: report.error.map(|e| (e.value() / size, e.is_bound())),
         failure,
         warnings: report.warnings,
     }
@@ -244,6 +264,7 @@ impl fmt::Display for Comparison {
                 continue;
             }
             let says = match row.error_estimate {
+                Some((0.0, true)) => "exact for its v_T".to_owned(),
                 Some((value, true)) => format!("≤ {value:.1e} (bound)"),
                 Some((value, false)) => format!("≈ {value:.1e} (estimate)"),
                 None => "–".to_owned(),
@@ -263,6 +284,6 @@ impl fmt::Display for Comparison {
                 row.seconds * 1e3
             )?;
         }
-        write!(f, "reference: {}, {} numbers compared", self.reference, self.compared)
+        write!(f, "reference: {}; {} numbers compared", self.reference, self.compared)
     }
 }

@@ -31,7 +31,7 @@ pub use inner::{How, Inner};
 pub use method::{
     Amigo, Ask, AugmentedLagrangian, Bome, Descent, F2sa, FiniteDifference, FirstOrder, FixedPoint, FixedPointSolver,
     Forward, Hypergradient, Implicit, Keep, LinearSolver, Memory, Method, Mrbo, MultiplierStep, Online, Pbgd, Penalty,
-    Reverse, Reversible, Saba, Saddle, Schedule, Soba, StocBio, VirtualStep, Window, example_weights,
+    Repeated, Reverse, Reversible, Saba, Saddle, Schedule, Soba, StocBio, VirtualStep, Window, example_weights,
 };
 pub use problem::{Problem, Symbol};
 pub use report::{Counts, ErrorEstimate, Report};

@@ -18,6 +18,16 @@ pub struct Counts {
     pub vjps: usize,
 }
 
+impl std::ops::AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.values += other.values;
+        self.gradients += other.gradients;
+        self.hvps += other.hvps;
+        self.jvps += other.jvps;
+        self.vjps += other.vjps;
+    }
+}
+
 /// A statement about `‖h − ∇F‖`, the distance of a hypergradient `h` from what it stands for.
 ///
 /// For methods that differentiate a trajectory, `F(u) = f(u, v_T(u))` with the trajectory's own `v_T`; for the others

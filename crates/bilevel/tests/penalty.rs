@@ -61,7 +61,7 @@ fn the_set_of_the_penalty_paper() {
     let (u, v0) = ([Tensor::<f64>::zeros(&[10])], [Tensor::<f64>::zeros(&[10])]);
     // The penalty is γ/2 ‖∇_v g‖² here, ∇_v g = −2(1 − u − v): stationary at u = v = 2γ/(1 + 4γ).
     let gamma = 3.0;
-    let stage = Penalty { gamma, factor: 10.0, schedule: Schedule::Stages(1), descent: Descent::Newton(50) };
+    let stage = Penalty { gamma, factor: 10.0, schedule: Schedule::Stages(1), ..Penalty::new(1.0) };
     let found = stage.solve(&ask(&problem, &u, &v0)).unwrap();
     assert_close(&found.u[0], &Tensor::full(&[10], 2.0 * gamma / (1.0 + 4.0 * gamma)));
     assert_close(&found.v[0], &found.u[0]);
@@ -124,8 +124,13 @@ fn the_published_algorithm_moves_both_levels_in_turns() {
         |u, v| u[0].square().sum_all() + v[0].square().sum_all(),
         |u, v| (-u[0] - v[0] + 1.0).square().sum_all(),
     );
-    let method =
-        Penalty { gamma: 0.1, factor: 1.02, schedule: Schedule::PerCall, descent: Descent::steps(Adam::new(0.01), 20) };
+    let method = Penalty {
+        gamma: 0.1,
+        factor: 1.02,
+        schedule: Schedule::PerCall,
+        descent: Descent::steps(Adam::new(0.01), 20),
+        accept: false,
+    };
     let (u, v0) = ([Tensor::<f64>::zeros(&[4])], [Tensor::<f64>::zeros(&[4])]);
     let optimizer = Adam::new(0.01);
     let options = bilevel::Options::default().iterations(300);
@@ -136,4 +141,16 @@ fn the_published_algorithm_moves_both_levels_in_turns() {
     for &x in solver.u()[0].data() {
         assert!((x - 0.5).abs() < 0.02, "{x}");
     }
+}
+
+#[test]
+fn a_stationary_point_of_the_penalty_that_is_none_of_g_is_an_error() {
+    // g = v³/3 + v: ∇g = v² + 1 has no zero, but its square has a minimum.
+    let problem = Problem::new(|_, v| v[0].square().sum_all(), |u, v| (v[0].powi(3) / 3.0 + v[0] * u[0]).sum_all());
+    let (u, v0) = ([Tensor::from([1.0])], [Tensor::from([0.4])]);
+    let method = Penalty::new(1e4);
+    let error = problem.hypergradient(&u, &v0, &method).unwrap_err();
+    assert!(matches!(error, Error::NotConverged { .. }) && error.to_string().contains("does not fall"), "{error}");
+    let taken = problem.hypergradient(&u, &v0, &Penalty { accept: true, ..method }).unwrap();
+    assert_eq!(taken.report.warnings.len(), 1);
 }

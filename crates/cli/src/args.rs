@@ -25,6 +25,53 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// What each way of getting a derivative costs on this machine
     Modes(Modes),
+    /// Hypergradient methods side by side on a named problem: error, cost, memory
+    Compare(Compare),
+}
+
+/// Takes the hypergradient of a bilevel problem by many methods, and compares each with the closed form, or with finite
+/// differences of the whole inner solve where there is none.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Compare {
+    /// The problem; --list shows them [default: quadratic]
+    #[arg(value_name = "PROBLEM", conflicts_with = "problem")]
+    pub(crate) named: Option<String>,
+
+    /// The same, as an option
+    #[arg(long)]
+    pub(crate) problem: Option<String>,
+
+    /// Names of methods, separated by commas; --list shows them
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "reverse,truncated:10,checkpointed,forward,implicit-cg,neumann,penalty,augmented-lagrangian"
+    )]
+    pub(crate) methods: Vec<String>,
+
+    /// Steps of the inner optimiser
+    #[arg(long, default_value_t = 100)]
+    pub(crate) inner_steps: usize,
+
+    /// Seed of the problem
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Write the results as JSON to FILE (- for standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write the results as comma-separated values to FILE (- for standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+
+    /// Draw error against cost and against memory, into FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+
+    /// List the problems and the methods
+    #[arg(long)]
+    pub(crate) list: bool,
 }
 
 /// What is measured if nothing is named.

@@ -1,8 +1,9 @@
-//! The `hypertape` command: trains on digits with wrong labels, and learns which to trust; measures modes of
-//! differentiation.
+//! The `hypertape` command: trains on digits with wrong labels, and learns which to trust; compares hypergradient methods;
+//! measures modes of differentiation.
 #![forbid(unsafe_code)]
 
 mod args;
+mod compare;
 mod demo;
 mod modes;
 mod output;
@@ -15,6 +16,7 @@ fn main() -> ExitCode {
     let cli = args::Cli::parse();
     let result = match &cli.command {
         Some(args::Command::Modes(args)) => modes::run(args),
+        Some(args::Command::Compare(args)) => compare::run(args),
         None => run(&cli.demo),
     };
     match result {

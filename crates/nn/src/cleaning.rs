@@ -41,42 +41,62 @@ impl<E: Element> Cleaned<E> {
     }
 }
 
-/// Learns the weights: `steps` steps of an outer optimiser along the hypergradients of a method, from u = 0 and the inner
-/// problem from `start`, each time anew. An observer is told of each step.
-///
-/// Time: `steps` hypergradients.
-///
-/// # Errors
-/// [`Error::Configuration`](crate::Error::Configuration) if a data set does not fit the network, and what the method
-/// reports.
-pub fn clean<E: Element>(
-    mlp: &Mlp,
-    decay: f64,
-    [noisy, trusted]: [&Dataset<E>; 2],
-    start: &[Tensor<E>],
-    method: &dyn Method<E>,
-    optimizer: &dyn Dynamics,
-    steps: usize,
-    mut observe: impl FnMut(&Event<E>),
-) -> Result<Cleaned<E>> {
-    check_fit(mlp, noisy)?;
-    check_fit(mlp, trusted)?;
-    let arrays = |set: &Dataset<E>| -> Result<[Tensor<E>; 2]> {
-        Ok([set.inputs().clone(), loss::one_hot(set.labels(), set.classes())?])
-    };
-    let (inner, outer) = (arrays(noisy)?, arrays(trusted)?);
-    let problem = hyper_cleaning(mlp, decay);
-    let u = [Tensor::zeros(&[noisy.len()])];
-    let ask = Ask { problem: &problem, u: &u, v0: start, data: Data::new(&outer, &inner) };
-    let mut solver = problem.solve(&ask, method, optimizer, Options::default().iterations(steps))?;
-    let mut params = start.to_vec();
-    for event in &mut solver {
-        let event = event?;
-        observe(&event);
-        params = event.inner_solution;
+/// How the weights are learnt.
+pub struct HyperCleaning<'a, E: Element> {
+    /// The network.
+    pub mlp: &'a Mlp,
+    /// The decay c.
+    pub decay: f64,
+    /// How the hypergradient is taken.
+    pub method: &'a dyn Method<E>,
+    /// How u moves.
+    pub optimizer: &'a dyn Dynamics,
+    /// Outer steps.
+    pub steps: usize,
+}
+
+impl<E: Element> std::fmt::Debug for HyperCleaning<'_, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HyperCleaning").field("method", &self.method.name()).finish_non_exhaustive()
     }
-    let weights = solver.u()[0].data().iter().map(|x| x.to_f64().sigmoid()).collect();
-    Ok(Cleaned { weights, params })
+}
+
+impl<E: Element> HyperCleaning<'_, E> {
+    /// Learns a weight for each of the `noisy` examples from the `trusted` ones: from u = 0, the inner problem each time
+    /// from `start`. An observer is told of each outer step.
+    ///
+    /// Time: `steps` hypergradients.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`](crate::Error::Configuration) if a data set does not fit the network, and what the method
+    /// reports.
+    pub fn run(
+        &self,
+        noisy: &Dataset<E>,
+        trusted: &Dataset<E>,
+        start: &[Tensor<E>],
+        mut observe: impl FnMut(&Event<E>),
+    ) -> Result<Cleaned<E>> {
+        check_fit(self.mlp, noisy)?;
+        check_fit(self.mlp, trusted)?;
+        let arrays = |set: &Dataset<E>| -> Result<[Tensor<E>; 2]> {
+            Ok([set.inputs().clone(), loss::one_hot(set.labels(), set.classes())?])
+        };
+        let (inner, outer) = (arrays(noisy)?, arrays(trusted)?);
+        let problem = hyper_cleaning(self.mlp, self.decay);
+        let u = [Tensor::zeros(&[noisy.len()])];
+        let ask = Ask { problem: &problem, u: &u, v0: start, data: Data::new(&outer, &inner) };
+        let options = Options::default().iterations(self.steps);
+        let mut solver = problem.solve(&ask, self.method, self.optimizer, options)?;
+        let mut params = start.to_vec();
+        for event in &mut solver {
+            let event = event?;
+            observe(&event);
+            params = event.inner_solution;
+        }
+        let weights = solver.u()[0].data().iter().map(|x| x.to_f64().sigmoid()).collect();
+        Ok(Cleaned { weights, params })
+    }
 }
 
 /// How well flags find what is corrupted. The positive class is *corrupted*.

@@ -41,3 +41,14 @@ pub type Rng = rand_pcg::Pcg64;
 pub fn rng(seed: u64) -> Rng {
     rand::SeedableRng::seed_from_u64(seed)
 }
+
+/// Independent normal variates with mean 0 and the given deviation.
+///
+/// # Panics
+/// If the deviation is negative or not finite.
+#[track_caller]
+pub fn normal<E: autodiff::Element>(shape: &[usize], deviation: f64, rng: &mut Rng) -> autodiff::Tensor<E> {
+    let normal = rand_distr::Normal::new(0.0, deviation)
+        .unwrap_or_else(|_| panic!("normal: {deviation} is not a standard deviation"));
+    autodiff::Tensor::from_fn(shape, |_| E::from_f64(rand_distr::Distribution::sample(&normal, rng)))
+}

@@ -2,7 +2,7 @@
 
 use autodiff::Tensor;
 use bilevel::{Adam, GradientDescent, Implicit, Inner, Method, Reverse};
-use nn::cleaning::{clean, detection};
+use nn::cleaning::{HyperCleaning, detection};
 use nn::data::{Noise, digits};
 use nn::train::{CrossEntropy, Objective, evaluate};
 use nn::{Activation, Mlp, rng};
@@ -24,7 +24,8 @@ fn run(method: &dyn Method<f32>, seed: u64) -> Found {
     let noisy = train.with_labels(labels).unwrap();
     let mlp = Mlp::new(&[64, 10], Activation::Relu).unwrap();
     let start = vec![Tensor::zeros(&[64, 10]), Tensor::zeros(&[10])];
-    let learnt = clean(&mlp, 1e-3, [&noisy, &trusted], &start, method, &Adam::new(0.3), 100, |_| ()).unwrap();
+    let cleaning = HyperCleaning { mlp: &mlp, decay: 1e-3, method, optimizer: &Adam::new(0.3), steps: 100 };
+    let learnt = cleaning.run(&noisy, &trusted, &start, |_| ()).unwrap();
     let mut objective = CrossEntropy::new(&mlp, &noisy).unwrap();
     let all: Vec<usize> = (0..noisy.len()).collect();
     let mut params = start;

@@ -64,7 +64,7 @@ fn first_order_is_maml_without_curvature() {
     let relative = |rate: f64| {
         let (_, exact) = outer(&problem, &Reverse::new(GradientDescent::new(rate), 1), &u, &tasks);
         let (_, first) = outer(&problem, &FirstOrder::new(GradientDescent::new(rate), 1), &u, &tasks);
-        let size: f64 = exact.iter().flat_map(|x| x.data()).map(|x| x * x).sum();
+        let size: f64 = exact.iter().flat_map(Tensor::data).map(|x| x * x).sum();
         let error: f64 = exact
             .iter()
             .zip(&first)

@@ -40,6 +40,16 @@ pub trait Method<E: Element> {
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>>;
 }
 
+impl<E: Element, M: Method<E> + ?Sized> Method<E> for Box<M> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
+        (**self).hypergradient(ask, memory)
+    }
+}
+
 /// A hypergradient, and where it was taken.
 #[derive(Clone, Debug)]
 pub struct Hypergradient<E: Element> {

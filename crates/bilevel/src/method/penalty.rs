@@ -2,7 +2,7 @@
 
 use super::penalised::{Descent, minimise};
 use super::{Ask, Hypergradient, Memory, Method};
-use crate::error::{Result, configuration};
+use crate::error::{Error, Result, configuration};
 use crate::report::ErrorEstimate;
 use crate::session::{Penalty as Weights, Session};
 use crate::vector::{bytes, difference, norm, scaled, zeros};
@@ -35,6 +35,8 @@ pub struct Penalty {
     pub schedule: Schedule,
     /// How each stage is minimised over v.
     pub descent: Descent,
+    /// Whether to take what there is when ‖∇_v g‖ does not fall as γ grows; the report then says so.
+    pub accept: bool,
 }
 
 impl Penalty {
@@ -42,7 +44,13 @@ impl Penalty {
     pub fn new(gamma: f64) -> Self {
         let stages = gamma.max(1.0).log10().ceil() as usize;
         let first = gamma / 10_f64.powi(stages as i32);
-        Self { gamma: first, factor: 10.0, schedule: Schedule::Stages(stages + 1), descent: Descent::Newton(100) }
+        Self {
+            gamma: first,
+            factor: 10.0,
+            schedule: Schedule::Stages(stages + 1),
+            descent: Descent::Newton(100),
+            accept: false,
+        }
     }
 
     fn check(&self) -> Result<()> {
@@ -160,6 +168,7 @@ impl<E: Element> Method<E> for Penalty {
         };
         let mut weights = Weights { multipliers: zeros(&v), gamma: first };
         let (mut gradient, mut error, mut iterations) = (Vec::new(), None, 0);
+        let mut slopes = Vec::with_capacity(stages);
         for stage in 0..stages {
             weights.gamma = first * self.factor.powi(stage as i32);
             let (point, done) = minimise(&mut session, &weights, false, v, &self.descent)?;
@@ -172,10 +181,26 @@ impl<E: Element> Method<E> for Penalty {
                 error = Some(ErrorEstimate::Estimate(change / (self.factor - 1.0)));
             }
             gradient = by_u;
+            slopes.push(norm(&session.inner(&v, 0, iterations)?.1));
         }
+        let warning = match slopes[..] {
+            // It falls as 1/γ towards a solution of the inner problem; at other stationary points of ‖∇_v g‖² it stays.
+            [.., before, last] if self.factor >= 4.0 && last > 0.5 * before && last * weights.gamma > 1.0 => {
+                let solver =
+                    "the penalty (‖∇_v g‖ does not fall as γ grows: its minimum is no solution of the inner problem)";
+                let stuck = Error::NotConverged { solver, residual: last, tolerance: 0.5 * before, iterations };
+                if !self.accept {
+                    return Err(stuck);
+                }
+                Some(stuck.to_string())
+            }
+            _ => None,
+        };
         if self.schedule == Schedule::PerCall {
             memory.keep(POINT, v.clone());
         }
-        finish(&mut session, v, gradient, iterations, error)
+        let mut result = finish(&mut session, v, gradient, iterations, error)?;
+        result.report.warnings.extend(warning);
+        Ok(result)
     }
 }
