@@ -30,7 +30,7 @@ impl<D> Forward<D> {
 }
 
 /// The unit vectors of u: for each tensor, all directions along a first axis.
-pub(super) fn directions<E: Element>(u: &[Tensor<E>]) -> Vec<Tensor<E>> {
+pub(crate) fn directions<E: Element>(u: &[Tensor<E>]) -> Vec<Tensor<E>> {
     let m = vector::count(u);
     let mut before = 0;
     let one = |x: &Tensor<E>| {

@@ -25,6 +25,7 @@ pub use finite_difference::FiniteDifference;
 pub use first_order::FirstOrder;
 pub use fixed_point::{FixedPoint, FixedPointSolver};
 pub use forward::Forward;
+pub(crate) use forward::directions;
 pub use implicit::{Implicit, LinearSolver};
 pub use memory::Memory;
 pub use online::Online;

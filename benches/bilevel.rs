@@ -1,0 +1,84 @@
+//! Hypergradients of every family beside the cost of the primitives that they count: the difference is what the methods
+//! themselves take.
+//!
+//! `cargo bench --bench bilevel`
+
+use autodiff::Tensor;
+use bilevel::{
+    Adam, Amigo, Ask, AugmentedLagrangian, Costs, Data, Descent, FixedPoint, FixedPointSolver, Forward,
+    GradientDescent, Implicit, Inner, Keep, Memory, Method, Penalty, Reverse, Schedule, Soba, VirtualStep, costs,
+};
+use nn::{Activation, Mlp, cleaning::hyper_cleaning, data, loss, rng};
+use std::time::Instant;
+
+const STEPS: usize = 100;
+
+/// The best of some runs: of a method, or of the sum of its primitives, what is least disturbed.
+const RUNS: usize = 9;
+
+/// A family's method, and what its primitives cost.
+type Family<'m> = (&'m dyn Method<f64>, Box<dyn Fn(&Costs) -> f64>);
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let quick = std::env::args().any(|arg| arg == "--quick");
+    // One thread: what is compared are sums of the same work.
+    let [train, trusted] = data::digits::<f64>()?.split([600, 600], &mut rng(0))?;
+    let arrays = |set: &data::Dataset<f64>| -> Result<[Tensor<f64>; 2], nn::Error> {
+        Ok([set.inputs().clone(), loss::one_hot(set.labels(), 10)?])
+    };
+    let (inner, outer) = (arrays(&train)?, arrays(&trusted)?);
+    let problem = hyper_cleaning(&Mlp::new(&[64, 10], Activation::Relu)?, 1e-2).threads(1);
+    let (u, v0) = ([Tensor::zeros(&[600])], [Tensor::zeros(&[64, 10]), Tensor::zeros(&[10])]);
+    let ask = Ask { problem: &problem, u: &u, v0: &v0, data: Data::new(&outer, &inner) };
+    let rule = GradientDescent::new(0.5);
+
+    let t = STEPS as f64;
+    let reverse = Reverse::new(rule.clone(), STEPS);
+    let (last, checkpointed) = (reverse.clone().last(10), reverse.clone().keep(Keep::SquareRoot));
+    let forward = Forward::new(rule.clone(), 2);
+    let implicit = Implicit { accept: true, ..Implicit::cg(Inner::steps(rule.clone(), STEPS)).iterations(20) };
+    let neumann = Implicit::neumann(Inner::steps(rule.clone(), STEPS), 0.5, 20);
+    let fixed =
+        FixedPoint { tolerance: 1e-3, ..FixedPoint::new(rule.clone(), STEPS).solver(FixedPointSolver::Iteration) };
+    let (adam, calls) = (Descent::steps(Adam::new(0.01), 50), 50.0);
+    let penalty = Penalty { gamma: 1.0, schedule: Schedule::Stages(1), descent: adam.clone(), ..Penalty::new(1.0) };
+    let lagrangian = AugmentedLagrangian { descent: adam, ..AugmentedLagrangian::new(1.0).constant(1) };
+    let soba = Soba { rate: 0.5 };
+    let amigo = Amigo { rate: 0.5, steps: 10, adjoint_rate: 0.5, adjoint_steps: 10 };
+    let virtual_step = VirtualStep::new(0.5);
+    // Of the fixed point, the number of products is what it turns out to be.
+    let products = fixed.hypergradient(&ask, &mut Memory::default())?.report.counts.vjps as f64;
+    let families: [Family<'_>; 11] = [
+        (&reverse, Box::new(move |c| t * (c.step + c.step_vjp) + c.outer)),
+        (&last, Box::new(move |c| t * c.step + 10.0 * c.step_vjp + c.outer)),
+        (&checkpointed, Box::new(move |c| (2.0 * t - 19.0) * c.step + t * c.step_vjp + c.outer)),
+        (&forward, Box::new(|c| 2.0 * c.step_jvp + c.outer)),
+        // The error estimate takes one gradient and one mixed product more.
+        (&implicit, Box::new(move |c| t * c.step + c.inner + c.hessian + 20.0 * c.hvp + 2.0 * (c.outer + c.mixed))),
+        (&neumann, Box::new(move |c| t * c.step + c.inner + c.hessian + 20.0 * c.hvp + c.outer + c.mixed)),
+        (&fixed, Box::new(move |c| (t + 1.0) * c.step + products * c.step_vjp + c.outer)),
+        (&penalty, Box::new(move |c| (calls + 1.0) * c.penalised + 2.0 * c.inner + c.outer)),
+        (&lagrangian, Box::new(move |c| (calls + 1.0) * c.penalised + 2.0 * c.inner + c.outer)),
+        (&soba, Box::new(|c| c.inner + c.outer + c.mixed + c.hessian + c.hvp)),
+        (&amigo, Box::new(|c| 11.0 * c.inner + c.outer + c.mixed + 10.0 * (c.hessian + c.hvp))),
+    ];
+    let all = families.into_iter().chain([(
+        &virtual_step as &dyn Method<f64>,
+        Box::new(|c: &Costs| c.step + c.step_vjp + c.outer) as Box<dyn Fn(&Costs) -> f64>,
+    )]);
+    println!("hyper-cleaning, 600 digits, f64, one thread; T = {STEPS} (forward: 2 steps of 600 directions)");
+    println!("{:<22} {:>12} {:>14} {:>7}", "method", "ms", "primitives ms", "ratio");
+    for (method, primitives) in all {
+        method.hypergradient(&ask, &mut Memory::default())?;
+        let (mut whole, mut sum) = (f64::INFINITY, f64::INFINITY);
+        for _ in 0..if quick { 2 } else { RUNS } {
+            // In turns, so that both see the same machine.
+            sum = sum.min(primitives(&costs(&ask, &rule, if quick { 3 } else { 21 })?));
+            let clock = Instant::now();
+            method.hypergradient(&ask, &mut Memory::default())?;
+            whole = whole.min(clock.elapsed().as_secs_f64());
+        }
+        println!("{:<22} {:>12.3} {:>14.3} {:>7.2}", method.name(), whole * 1e3, sum * 1e3, whole / sum);
+    }
+    Ok(())
+}
