@@ -14,6 +14,14 @@ mod pages {
     mod compile {}
     #[doc = include_str!("../docs/benchmarks.md")]
     mod benchmarks {}
+    #[doc = include_str!("../docs/hypergradients.md")]
+    mod hypergradients {}
+    #[doc = include_str!("../docs/choosing.md")]
+    mod choosing {}
+    #[doc = include_str!("../docs/error-estimates.md")]
+    mod error_estimates {}
+    #[doc = include_str!("../docs/elsewhere.md")]
+    mod elsewhere {}
     #[doc = include_str!("../docs/conventions.md")]
     mod conventions {}
     #[doc = include_str!("../docs/jax.md")]
