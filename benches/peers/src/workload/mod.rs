@@ -60,8 +60,8 @@ pub fn job<E: Element>(inputs: &Inputs, name: &str, option: &str, threads: usize
     Ok(match name {
         "W1" => Box::new(reweight::learning_to_reweight(inputs, option, options)?),
         "W2" => Box::new(reweight::meta_weight_net(inputs, options)?),
-        "W3" => Box::new(trajectory::Reverse::new(inputs, option, options)?),
-        "W4" => Box::new(trajectory::Forward::new(inputs, options)?),
+        "W3" => Box::new(trajectory::reverse(inputs, option, threads)?),
+        "W4" => Box::new(trajectory::forward(inputs, threads)?),
         "W5" => Box::new(implicit::Implicit::new(inputs, option, options)?),
         "W5h" | "W7" => Box::new(network::network(inputs, option, options)?),
         "W6" => Box::new(few_shot::few_shot(inputs, option, options)?),
