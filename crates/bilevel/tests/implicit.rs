@@ -211,3 +211,62 @@ fn the_meta_gradient_of_ridge_regression() {
     let slope = x_val.transpose().matmul(&(x_val.matmul(&found.inner_solution[0]) - y_val)) / m;
     assert_close(&found.gradient[0], &through.matmul(&slope));
 }
+
+#[test]
+fn the_weighted_mean_and_weighted_softmax_regression() {
+    // v* = Σ sᵢyᵢ/Σs, f = ½(v* − c)²: ∂F/∂sᵢ = (v* − c)(yᵢ − v*)/Σs.
+    let (y, c) = (wave(&[5], 0.3), 0.4);
+    let targets = y.clone();
+    let problem = Problem::new(
+        move |_, v| (v[0] - c).square() * 0.5,
+        move |s, v| (s[0] * (v[0] - v[0].constant(&targets)).square()).sum_all() * 0.5,
+    );
+    let s = Tensor::from([0.2, 1.0, 0.5, 0.7, 0.1]);
+    let total = s.sum_all().item();
+    let mean = s.dot(&y).item() / total;
+    let found = problem.hypergradient(&[s], &[Tensor::scalar(0.0)], &Implicit::cg(Inner::newton())).unwrap();
+    assert_close(&found.gradient[0], &((y - mean) * ((mean - c) / total)));
+
+    // ∂F/∂xᵢ = −sᵢ(1 − sᵢ)⟨Pᵢ − Yᵢ, (XZ)ᵢ⟩/N with HZ = ∇_W f.
+    let (n, d, k, decay) = (12, 3, 4, 0.05);
+    let data = |salt: f64| {
+        let x = Tensor::from_fn(&[n, d], |i| (((3 * i[0] + i[1] + 1) as f64).powi(2) * 0.37 + salt).sin());
+        let y = Tensor::from_fn(&[n, k], |i| if (i[0] * 7 + salt as usize) % k == i[1] { 1.0 } else { 0.0 });
+        [x, y]
+    };
+    let (inner, outer) = (data(0.1), data(3.1));
+    fn losses<'t>(w: &bilevel::Symbol<'t>, data: &[bilevel::Symbol<'t>]) -> bilevel::Symbol<'t> {
+        let logits = data[0].matmul(w);
+        logits.logsumexp(&[1]) - (logits * data[1]).sum(&[1])
+    }
+    let problem = Problem::with_data(
+        |_, w, data| losses(&w[0], data).mean_all(),
+        move |u, w, data| (u[0].sigmoid() * losses(&w[0], data)).mean_all() + w[0].square().sum_all() * (0.5 * decay),
+    );
+    let u = wave(&[n], 0.5);
+    let method = Implicit::cg(Inner::newton()).tolerance(1e-13);
+    let data = bilevel::Data::new(&outer, &inner);
+    let found = problem.hypergradient_on(&[u.clone()], &[Tensor::zeros(&[d, k])], data, &method).unwrap();
+    // By a dense Hessian: H V = Xᵀ[S·(P∘(XV) − P·rowsum(P∘XV))]/N + cV, column by column.
+    let w = &found.inner_solution[0];
+    let [x, y] = &inner;
+    let (p, s) = (x.matmul(w).softmax(&[1]), u.sigmoid());
+    let column = s.reshape(&[n, 1]);
+    let product = |v: &Tensor<f64>| {
+        let xv = x.matmul(v);
+        let rows = (&p * &xv).sum_keep(&[1]);
+        x.transpose().matmul(&(&column * (&p * &xv - &p * rows))) / n as f64 + v * decay
+    };
+    let mut dense = Tensor::zeros(&[d * k, d * k]);
+    for j in 0..d * k {
+        let unit = Tensor::from_fn(&[d, k], |i| if i[0] * k + i[1] == j { 1.0 } else { 0.0 });
+        for (i, value) in product(&unit).data().iter().enumerate() {
+            dense.data_mut()[i * d * k + j] = *value;
+        }
+    }
+    let [x_val, y_val] = &outer;
+    let slope = x_val.transpose().matmul(&(x_val.matmul(w).softmax(&[1]) - y_val)) / n as f64;
+    let z = dense.solve(&slope.flatten()).reshape(&[d, k]);
+    let exact = -(&s * s.sub_from(1.0)) * ((&p - y) * x.matmul(&z)).sum(&[1]) / n as f64;
+    assert!(relative(&found.gradient[0], &exact) < 1e-10);
+}

@@ -291,3 +291,38 @@ fn ten_thousand_steps_store_iterates_not_graphs() {
     assert!(found.report.tape_bytes <= 2 * one.report.tape_bytes + 1024);
     assert!(relative(&found.gradient[0], &ridge.hypergradient(&u)) < 1e-12);
 }
+
+#[test]
+fn memory_is_counted_exactly() {
+    let quadratic = Quadratic::new(0.9);
+    let problem = quadratic.problem();
+    let at = |method: &dyn Method<f64>| {
+        let (u, v0) = ([wave(&[M], 1.0)], [wave(&[N], 2.0)]);
+        problem.hypergradient(&u, &v0, method).unwrap().report.trajectory_bytes
+    };
+    let rule = Momentum::new(0.1, 0.5);
+    for steps in [5, 500] {
+        // Old and new tangents of v and velocity, whatever T is; iterates of v and velocity; a few vectors of v.
+        assert_eq!(at(&Forward::new(rule.clone(), steps)), 2 * M * 2 * N * 8);
+        assert_eq!(at(&Reverse::new(rule.clone(), steps).last(3)), 3 * 2 * N * 8);
+        assert_eq!(at(&Reverse::new(rule.clone(), steps)), steps * 2 * N * 8);
+        assert_eq!(at(&Implicit::cg(Inner::steps(rule.clone(), steps))), 6 * N * 8);
+    }
+}
+
+#[test]
+fn the_two_dimensional_toy_of_truncation() {
+    // f = ‖w‖² + 10‖sin w‖², g = ½(w−λ)ᵀG(w−λ), G = diag(1, ½), T = 100: K-RMD gives (I − (I−ηG)^K) f_w.
+    let problem = Problem::new(
+        |_, w| w[0].square().sum_all() + w[0].sin().square().sum_all() * 10.0,
+        |l, w| ((w[0] - l[0]).square() * w[0].constant(Tensor::from([0.5, 0.25]))).sum_all(),
+    );
+    let (l, w0, eta) = ([Tensor::from([0.8, -1.3])], [Tensor::from([2.0, 2.0])], 0.1);
+    for k in [1, 5, 30, 100] {
+        let found = problem.hypergradient(&l, &w0, &Reverse::new(GradientDescent::new(eta), 100).last(k)).unwrap();
+        let w = &found.inner_solution[0];
+        let slope = w * 2.0 + (w * 2.0).sin() * 10.0;
+        let kept = Tensor::from([1.0, 0.5]).map(|g: f64| 1.0 - (1.0 - eta * g).powi(k as i32));
+        assert_close(&found.gradient[0], &(slope * kept));
+    }
+}

@@ -202,3 +202,31 @@ proptest! {
         prop_assert!(relative(&found.gradient[1], &one(&b, &ub)) < 1e-13);
     }
 }
+
+#[test]
+fn the_nonconvex_toy_has_three_minima() {
+    // g = (x+y)² + x sin²(x+y), f = cos(4y+2)/(1+e^{2−4x}) + ½ln((4x−2)²+1), x ∈ [0, 3].
+    let problem = Problem::new(
+        |u, v| {
+            let t = u[0] * 4.0 - 2.0;
+            (v[0] * 4.0 + 2.0).cos() * t.sigmoid() + (t.square() + 1.0).ln() * 0.5
+        },
+        |u, v| {
+            let sum = u[0] + v[0];
+            sum.square() + u[0] * sum.sin().square()
+        },
+    );
+    let optimizer = Projected { dynamics: GradientDescent::new(0.02), set: Set::Box { low: 0.0, high: 3.0 } };
+    let method = Implicit::cg(Inner::newton());
+    for (start, x, value) in [(0.1, 0.3824, 0.44271), (1.5, 1.2152, 0.19991), (2.7, 2.8296, 1.24346)] {
+        let (u, v0) = ([Tensor::scalar(start)], [Tensor::scalar(-start)]);
+        let options = Options::default().iterations(2000).tolerance(1e-9).warm_start();
+        let mut solver = problem.solve(&ask(&problem, &u, &v0), &method, &optimizer, options).unwrap();
+        solver.by_ref().for_each(|event| drop(event.unwrap()));
+        assert!(
+            (solver.u()[0].item() - x).abs() < 1e-4 && (solver.best().1 - value).abs() < 1e-5,
+            "{:?}",
+            solver.best()
+        );
+    }
+}

@@ -131,3 +131,45 @@ fn gradients_of_every_activation_agree_with_differences() {
         }
     }
 }
+
+#[test]
+fn meta_weight_net_equals_its_formula() {
+    // ∂L_meta(ŵ)/∂Θ = −(α/n) Σᵢ ⟨∇L_meta(ŵ), ∇ℓᵢ(w)⟩ ∂V(ℓᵢ; Θ)/∂Θ, ℓ detached inside V = σ(aℓ + b), Θ = (a, b).
+    let (mlp, rate) = (Mlp::new(&[3, 4, 3], Activation::Tanh).unwrap(), 0.3);
+    let (noisy, clean) = (data(6, 3, 3, 0.3), data(5, 3, 3, 1.7));
+    let params = mlp.init::<f64>(Init::Glorot, &mut rng(2)).tensors().to_vec();
+    let arrays = |set: &Dataset<f64>| [set.inputs().clone(), loss::one_hot::<f64>(set.labels(), 3).unwrap()];
+    let (inner, outer) = (arrays(&noisy), arrays(&clean));
+    let (a, b) = (mlp.clone(), mlp.clone());
+    let problem = bilevel::Problem::with_data(
+        move |_, v, data| loss::mean_cross_entropy(&a.forward(v, &data[0]), &data[1]),
+        move |u, v, data| {
+            let losses = loss::cross_entropy(&b.forward(v, &data[0]), &data[1]);
+            ((losses.stop_gradient() * u[0] + u[1]).sigmoid() * losses).mean_all()
+        },
+    );
+    let theta = [Tensor::scalar(0.7), Tensor::scalar(-0.2)];
+    let method = bilevel::VirtualStep::new(rate);
+    let found = problem.hypergradient_on(&theta, &params, bilevel::Data::new(&outer, &inner), &method).unwrap();
+    let gradient = |set: &[Tensor<f64>; 2], at: &[Tensor<f64>]| {
+        value_and_grad(
+            |p| loss::mean_cross_entropy(&mlp.forward(p, &p[0].constant(&set[0])), &p[0].constant(&set[1])),
+            at,
+        )
+        .unwrap()
+    };
+    let (_, meta) = gradient(&outer, &found.inner_solution);
+    let mut exact = [0.0, 0.0];
+    for i in 0..6 {
+        let one = inner.clone().map(|x| x.take_rows(&[i]));
+        let (l, g) = gradient(&one, &params);
+        let product: f64 = meta.iter().zip(&g).map(|(a, b)| a.dot(b).item()).sum();
+        let v = (l.item() * 0.7 - 0.2).sigmoid();
+        let slope = -rate / 6.0 * product * v * (1.0 - v);
+        exact[0] += slope * l.item();
+        exact[1] += slope;
+    }
+    for (found, exact) in found.gradient.iter().zip(exact) {
+        approx::assert_relative_eq!(found.item(), exact, max_relative = 1e-12);
+    }
+}
