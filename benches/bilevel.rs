@@ -49,10 +49,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Of the fixed point, the number of products is what it turns out to be.
     let products = fixed.hypergradient(&ask, &mut Memory::default())?.report.counts.vjps as f64;
     let families: [Family<'_>; 11] = [
-        (&reverse, Box::new(move |c| t * (c.step + c.step_vjp) + c.outer)),
-        (&last, Box::new(move |c| t * c.step + 10.0 * c.step_vjp + c.outer)),
-        (&checkpointed, Box::new(move |c| (2.0 * t - 19.0) * c.step + t * c.step_vjp + c.outer)),
-        (&forward, Box::new(|c| 2.0 * c.step_jvp + c.outer)),
+        (&reverse, Box::new(move |c| t * (c.step + c.step_vjp) + c.outer + c.inner)),
+        (&last, Box::new(move |c| t * c.step + 10.0 * c.step_vjp + c.outer + c.inner)),
+        (&checkpointed, Box::new(move |c| (2.0 * t - 19.0) * c.step + t * c.step_vjp + c.outer + c.inner)),
+        (&forward, Box::new(|c| 2.0 * c.step_jvp + c.outer + c.inner)),
         // The error estimate takes one gradient and one mixed product more.
         (&implicit, Box::new(move |c| t * c.step + c.inner + c.hessian + 20.0 * c.hvp + 2.0 * (c.outer + c.mixed))),
         (&neumann, Box::new(move |c| t * c.step + c.inner + c.hessian + 20.0 * c.hvp + c.outer + c.mixed)),
@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (&penalty, Box::new(move |c| (calls + 1.0) * c.penalised + 2.0 * c.inner + c.outer)),
         (&lagrangian, Box::new(move |c| (calls + 1.0) * c.penalised + 2.0 * c.inner + c.outer)),
         (&soba, Box::new(|c| c.inner + c.outer + c.mixed + c.hessian + c.hvp)),
-        (&amigo, Box::new(|c| 11.0 * c.inner + c.outer + c.mixed + 10.0 * (c.hessian + c.hvp))),
+        (&amigo, Box::new(|c| 11.0 * c.inner + c.outer + c.mixed + c.hessian + 10.0 * c.hvp)),
     ];
     let all = families.into_iter().chain([(
         &virtual_step as &dyn Method<f64>,

@@ -45,8 +45,8 @@ const LOOKS: usize = 8;
 ///
 /// - Where the inner problem is solved after the steps, its Hessian is positive definite and u acts on it: implicit, if its
 ///   solve is expected to cost less than the way back, or the way back has no room.
-/// - Else the trajectory is differentiated: in reverse if it fits the budget, with checkpoints if two states do; forward if u
-///   has a few numbers only and nothing else fits.
+/// - Else the trajectory is differentiated: in reverse if it fits the budget, with checkpoints if three states do; forward if u
+///   has a few numbers only and the trajectory does not fit.
 ///
 /// # Errors
 /// [`Error::Configuration`] if nothing fits the budget; what the inner optimiser reports.
@@ -55,6 +55,9 @@ pub fn choose<E: Element>(
     dynamics: impl Dynamics + Clone + 'static,
     budget: Budget,
 ) -> Result<Choice<E>> {
+    if budget.steps == 0 {
+        return configuration("budget", "at least one inner step is needed");
+    }
     let rule: Arc<dyn Dynamics> = Arc::new(dynamics);
     let mut session = ask.session(Some(&rule))?;
     let state = session.initial(ask.v0)?;
@@ -74,10 +77,18 @@ pub fn choose<E: Element>(
     if shrink <= SOLVED && 6 * bytes(&solved.v) <= budget.bytes {
         let mut hessian = session.hessian(&solved.v, 0)?;
         let b = session.outer(&solved.v, 0, steps)?.by_v;
+        // Both are compiled before they are timed.
+        session.hvp(&mut hessian, &b)?;
+        let cotangent: Vec<_> = state.clone();
+        session.step_vjp(1, &state, &cotangent)?;
         let clock = Instant::now();
+        session.step_vjp(1, &state, &cotangent)?;
+        let back_seconds = clock.elapsed().as_secs_f64();
+        let clock = Instant::now();
+        session.hvp(&mut hessian, &b)?;
+        let hvp_seconds = clock.elapsed().as_secs_f64();
         let mut product = |p: &[autodiff::Tensor<E>]| session.hvp(&mut hessian, p);
         let look = cg(&mut product, &b, None, Stop { tolerance: 1e-10, iterations: LOOKS });
-        let hvp_seconds = clock.elapsed().as_secs_f64() / LOOKS as f64;
         match look {
             Ok(solution) => {
                 let condition = solution.lanczos.and_then(|l| l.extremes()).map_or(1.0, |(low, high)| high / low);
@@ -88,7 +99,7 @@ pub fn choose<E: Element>(
                     Err(Error::Detached { .. }) => false,
                     Err(other) => return Err(other),
                 };
-                implicit = seen.then_some((hvp_seconds, iterations));
+                implicit = seen.then_some((hvp_seconds, back_seconds, iterations));
             }
             Err(Error::NotPositiveCurvature { .. }) => {}
             Err(other) => return Err(other),
@@ -96,14 +107,14 @@ pub fn choose<E: Element>(
     }
     let facts = format!("n = {n}, m = {m}, T = {steps}");
     let fits = trajectory <= budget.bytes;
-    if let Some((hvp_seconds, iterations)) = implicit {
-        // A VJP of the step costs about as much as an HVP.
-        let (solve, back) = (iterations as f64 * hvp_seconds, steps as f64 * hvp_seconds);
+    if let Some((hvp_seconds, back_seconds, iterations)) = implicit {
+        let (solve, back) = (iterations as f64 * hvp_seconds, steps as f64 * back_seconds);
         if !fits || solve < back {
             let reason = format!(
                 "{facts}: the inner gradient fell to {shrink:.0e} of where it began, so the implicit equation holds; \
-                 about {iterations} products of {:.1} µs solve it, the way back would take {steps} and {trajectory} bytes",
-                hvp_seconds * 1e6
+                 about {iterations} products of {:.1} µs solve it, the way back would take {steps} of {:.1} µs and {trajectory} bytes",
+                hvp_seconds * 1e6,
+                back_seconds * 1e6
             );
             return Ok(Choice { method: Box::new(Implicit::cg(inner)), reason });
         }
@@ -125,7 +136,7 @@ pub fn choose<E: Element>(
             format!("{facts}: {way}the trajectory's {trajectory} bytes do not fit, {m} tangents ({tangents}) do");
         return Ok(Choice { method: Box::new(Forward::new(Arc::clone(&rule), steps)), reason });
     }
-    if 2 * state_bytes <= budget.bytes {
+    if 3 * state_bytes <= budget.bytes {
         let reason = format!(
             "{facts}: {way}the trajectory's {trajectory} bytes do not fit, {} of its states do: the others are recomputed",
             budget.bytes / state_bytes
@@ -135,6 +146,6 @@ pub fn choose<E: Element>(
     }
     configuration(
         "budget",
-        format!("{} bytes: two states of the inner optimiser need {}", budget.bytes, 2 * state_bytes),
+        format!("{} bytes: three states of the inner optimiser need {}", budget.bytes, 3 * state_bytes),
     )
 }

@@ -99,6 +99,10 @@ impl Problem {
         let m = count(ask.u);
         let (name, directions, truth) = match reference {
             Reference::ClosedForm(exact) => {
+                if exact.len() != ask.u.len() {
+                    let reason = format!("{} tensors in closed form for {} of u", exact.len(), ask.u.len());
+                    return crate::error::configuration("reference", reason);
+                }
                 for (i, (exact, u)) in exact.iter().zip(ask.u).enumerate() {
                     if exact.dims() != u.dims() {
                         let (given, expected) = (exact.dims().to_vec(), u.dims().to_vec());

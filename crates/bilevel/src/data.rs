@@ -61,15 +61,27 @@ pub struct Data<'a, E: Element> {
     pub outer: Source<'a, E>,
     /// For the inner objective.
     pub inner: Source<'a, E>,
+    /// The numbers of the first outer and inner batch: an outer loop goes on where its last step ended.
+    pub(crate) first: [usize; 2],
 }
 
 impl<'a, E: Element> Data<'a, E> {
     /// No data.
-    pub const NONE: Self = Self { outer: Source::Whole(&[]), inner: Source::Whole(&[]) };
+    pub const NONE: Self = Self { outer: Source::Whole(&[]), inner: Source::Whole(&[]), first: [0, 0] };
 
     /// Whole arrays for both objectives.
     pub fn new(outer: &'a [Tensor<E>], inner: &'a [Tensor<E>]) -> Self {
-        Self { outer: Source::Whole(outer), inner: Source::Whole(inner) }
+        Self { outer: Source::Whole(outer), inner: Source::Whole(inner), first: [0, 0] }
+    }
+
+    /// The outer arrays of a step.
+    pub(crate) fn outer_at(&self, step: usize) -> Cow<'a, [Tensor<E>]> {
+        self.outer.at(self.first[0] + step)
+    }
+
+    /// The inner arrays of a step.
+    pub(crate) fn inner_at(&self, step: usize) -> Cow<'a, [Tensor<E>]> {
+        self.inner.at(self.first[1] + step)
     }
 
     /// With minibatches for the inner objective.

@@ -28,6 +28,7 @@ pub(crate) fn estimate<E: Element>(
     session: &mut Session<'_, E>,
     known: &Known<'_, E>,
     mu: f64,
+    batch: usize,
 ) -> Result<ErrorEstimate> {
     let size = norm(known.w);
     let mixed = if size > 0.0 { norm(known.image) / size } else { 0.0 };
@@ -39,7 +40,7 @@ pub(crate) fn estimate<E: Element>(
         let mut there = known.v.to_vec();
         axpy(-1.0 / mu, known.inner_gradient, &mut there);
         let outer = session.outer(&there, 0, 0)?;
-        let image = session.mixed(&there, known.w, 0)?;
+        let image = session.mixed(&there, known.w, batch)?;
         let mut by_u = outer.by_u;
         axpy(-1.0, &image, &mut by_u);
         axpy(-1.0, known.by_u, &mut by_u);
@@ -59,12 +60,16 @@ pub(crate) fn estimate<E: Element>(
 /// `1/‖H⁻¹‖_F`.
 ///
 /// `None` if the objectives are not quadratic in v or H is not positive definite. Costs `2n` HVPs and `n` mixed products.
-pub(crate) fn bound<E: Element>(session: &mut Session<'_, E>, known: &Known<'_, E>) -> Result<Option<ErrorEstimate>> {
+pub(crate) fn bound<E: Element>(
+    session: &mut Session<'_, E>,
+    known: &Known<'_, E>,
+    batch: usize,
+) -> Result<Option<ErrorEstimate>> {
     if !session.quadratic() {
         return Ok(None);
     }
     let n = count(known.v);
-    let mut hessian = session.hessian(known.v, 0)?;
+    let mut hessian = session.hessian(known.v, batch)?;
     let none = Penalty { multipliers: zeros(known.v), gamma: 0.0 };
     let mut outer = session.penalised_hessian(known.v, &none, true);
     let still = zeros(&session.u.clone());
@@ -72,7 +77,7 @@ pub(crate) fn bound<E: Element>(session: &mut Session<'_, E>, known: &Known<'_, 
     for i in 0..n {
         let direction = unit(i, known.v);
         rows.extend(flat(&session.hvp(&mut hessian, &direction)?).into_iter().map(Element::to_f64));
-        let column = session.mixed(known.v, &direction, 0)?;
+        let column = session.mixed(known.v, &direction, batch)?;
         mixed += dot(&column, &column);
         let column = session.hvp(&mut outer, &[&still[..], &direction].concat())?;
         let (by_u, by_v) = column.split_at(still.len());

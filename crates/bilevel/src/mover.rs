@@ -16,7 +16,7 @@ pub(crate) struct Mover<E: Element> {
 
 impl<E: Element> Mover<E> {
     pub(crate) fn new(dynamics: &dyn Dynamics, x: &[Tensor<E>]) -> Result<Self> {
-        dynamics.check()?;
+        dynamics.check(x.len())?;
         let hyper = dynamics.hyper();
         if hyper.iter().any(|h| matches!(h, Hyper::Upper(_))) {
             return configuration("hyperparameter", "this rule moves no inner variables: it cannot take a part of u");
@@ -32,6 +32,10 @@ impl<E: Element> Mover<E> {
             dynamics.step(&Step { upper: &[], point, gradient, state, hyper, count: count[0], data: &[] })
         })?
         .simplify();
+        if program.output_shapes() != [&shapes[..], &state].concat() {
+            let given = program.output_shapes();
+            return configuration("optimiser", format!("a step gives shapes {given:?} for tensors of {shapes:?}"));
+        }
         Ok(Self { executable: program.compile(CompileOptions::default()), program, hyper, slots })
     }
 

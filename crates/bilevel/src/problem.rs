@@ -84,6 +84,7 @@ impl Problem {
         S: for<'t> Fn(&[Symbol<'t>]) -> Vec<Symbol<'t>> + Send + Sync + 'static,
     {
         self.start = Some(Box::new(start));
+        self.forget();
         self
     }
 
@@ -95,7 +96,13 @@ impl Problem {
         inner: impl IntoIterator<Item = S>,
     ) -> Self {
         self.names = [upper.into_iter().map(Into::into).collect(), inner.into_iter().map(Into::into).collect()];
+        self.forget();
         self
+    }
+
+    /// What was recorded before this problem was another one.
+    fn forget(&mut self) {
+        (self.recorded, self.idle) = (Mutex::default(), Mutex::default());
     }
 
     /// With at most so many threads for each executable; 0, the default, for all of rayon's.

@@ -3,6 +3,7 @@
 use crate::dynamics::{Dynamics, Hyper, Step};
 use crate::error::{Error, Result, configuration};
 use crate::problem::{Problem, Shapes, Symbol};
+use autodiff::op::{Binary, Op, Reduce, Unary};
 use autodiff::{Disconnected, Program, Shape, Tensor, Value};
 
 /// `(u, v, data) ↦ objective`
@@ -36,12 +37,16 @@ pub(crate) enum Kind {
     StepVjp,
     /// The same, of u only: where the initial point is given, nothing flows on to it.
     FirstStepVjp,
+    /// As `StepVjp`, where the way back ends before the initial point: u must reach the step itself.
+    LaterStepVjp,
     /// hyper, count, du, ds, with so many directions ↦ Φ(s), its tangents
     StepJvp(usize),
     /// u ↦ v₀
     Start,
     /// u, cotangent of v₀ ↦ cotangent of u
     StartVjp,
+    /// The same, where nothing else is differentiated: u must reach the initial point.
+    StartOnlyVjp,
     /// u, du ↦ tangents of v₀
     StartJvp(usize),
     /// inner data, λ, γ ↦ L, L_u, L_v for L = f + ⟨λ, g_v⟩ + γ/2 ‖g_v‖²
@@ -57,7 +62,7 @@ pub(crate) enum Kind {
 impl Kind {
     /// Whether the update rule takes part.
     pub(crate) fn uses_dynamics(self) -> bool {
-        matches!(self, Self::Step | Self::StepVjp | Self::FirstStepVjp | Self::StepJvp(_))
+        matches!(self, Self::Step | Self::StepVjp | Self::FirstStepVjp | Self::LaterStepVjp | Self::StepJvp(_))
     }
 }
 
@@ -72,11 +77,59 @@ pub(crate) struct Programs {
     names: Vec<String>,
     /// Whether `∇²_vv` and `∇²_uv` of both objectives are the same for every v.
     pub(crate) quadratic: bool,
+    /// Whether each upper variable reaches ∇_v g.
+    pub(crate) in_inner_gradient: Vec<bool>,
 }
 
 /// Whether an input reaches none of the outputs.
 fn unused(program: &Program, wrt: usize) -> bool {
     matches!(program.vjp(&[wrt]), Err(autodiff::Error::Disconnected { .. }))
+}
+
+/// Which values may change with some inputs: unlike connection, this sees masks and cut-off values too.
+fn reached(program: &Program, inputs: &[usize]) -> Vec<bool> {
+    let mut reached = vec![false; program.nodes().len()];
+    for (place, node) in program.nodes().iter().enumerate() {
+        reached[place] = match node.kind() {
+            autodiff::Kind::Input(i) => inputs.contains(i),
+            autodiff::Kind::Constant(_) | autodiff::Kind::Op(Op::Unary(Unary::Fill(_))) => false,
+            autodiff::Kind::Op(_) => node.args().iter().any(|&a| reached[a as usize]),
+        };
+    }
+    reached
+}
+
+/// Whether any number of the outputs may change with some inputs.
+fn depends(program: &Program, inputs: &[usize]) -> bool {
+    let reached = reached(program, inputs);
+    program.outputs().iter().any(|&o| reached[o as usize])
+}
+
+/// Whether every op that sees some inputs is smooth: without kinks, masks, and ops whose inside is not known.
+fn is_smooth(program: &Program, inputs: &[usize]) -> bool {
+    let reached = reached(program, inputs);
+    program.nodes().iter().zip(reached).all(|(node, reached)| {
+        let kinked = match node.kind() {
+            autodiff::Kind::Op(Op::Unary(op)) => matches!(
+                op,
+                Unary::Abs
+                    | Unary::Sign
+                    | Unary::Relu
+                    | Unary::Floor
+                    | Unary::Ceil
+                    | Unary::Round
+                    | Unary::Max(_)
+                    | Unary::Min(_)
+                    | Unary::Test(..)
+                    | Unary::StopGradient
+            ),
+            autodiff::Kind::Op(Op::Binary(op)) => matches!(op, Binary::Max | Binary::Min | Binary::Compare(_)),
+            autodiff::Kind::Op(Op::Reduce(op, _)) => matches!(op, Reduce::Max | Reduce::Min),
+            autodiff::Kind::Op(op) => matches!(op, Op::Select | Op::Call(_) | Op::Custom(_)),
+            _ => false,
+        };
+        !(reached && kinked)
+    })
 }
 
 impl Programs {
@@ -100,10 +153,15 @@ impl Programs {
         };
         let quadratic = [&outer, &inner].iter().all(|p| {
             let wrt_uv: Vec<usize> = (0..n + m).collect();
-            Self::hessian_product_of(p, &wrt_uv, &wrt_v).is_ok_and(|h| wrt_v.iter().all(|&i| unused(&h.simplify(), i)))
+            Self::hessian_product_of(p, &wrt_uv, &wrt_v).is_ok_and(|h| {
+                let h = h.simplify();
+                !depends(&h, &wrt_v) && is_smooth(p, &wrt_v)
+            })
         });
+        let gradient = inner.grad_with(&wrt_v, Disconnected::Zeros)?;
+        let in_inner_gradient = (0..n).map(|i| !unused(&gradient, i)).collect();
         let names = (0..n).map(|i| problem.name(0, i)).collect();
-        Ok(Self { outer, inner, start, shapes: shapes.clone(), names, quadratic })
+        Ok(Self { outer, inner, start, shapes: shapes.clone(), names, quadratic, in_inner_gradient })
     }
 
     fn counts(&self) -> (usize, usize) {
@@ -128,7 +186,7 @@ impl Programs {
     fn step(&self, dynamics: &dyn Dynamics) -> Result<Program> {
         let (n, m) = self.counts();
         let (shapes, _, s) = self.step_inputs(dynamics);
-        dynamics.check()?;
+        dynamics.check(self.shapes[1].len())?;
         let hyper = dynamics.hyper();
         for hyper in &hyper {
             let Hyper::Upper(upper) = hyper else { continue };
@@ -179,6 +237,22 @@ impl Programs {
             }
         }
         Ok(())
+    }
+
+    /// [`Error::Detached`] for an upper variable that does not reach what a method differentiates, but acts on the initial
+    /// point (what f alone says of it would be a part of the truth), or does not reach f either.
+    fn beyond_start(&self, through: &'static str, reaches: impl Fn(usize) -> bool) -> Result<()> {
+        for (i, name) in self.names.iter().enumerate() {
+            let acts_elsewhere = self.start.as_ref().is_some_and(|start| !unused(start, i));
+            if !reaches(i) && (acts_elsewhere || unused(&self.outer, i)) {
+                return Err(Error::Detached { name: name.clone(), through });
+            }
+        }
+        Ok(())
+    }
+
+    fn inner_connected(&self) -> Result<()> {
+        self.beyond_start("the inner gradient", |i| self.in_inner_gradient[i])
     }
 
     fn trajectory_connected(&self, step: &Program) -> Result<()> {
@@ -243,7 +317,7 @@ impl Programs {
             Kind::InnerValue => self.inner.clone(),
             Kind::InnerGradient => value_and(&self.inner, &wrt_v)?,
             Kind::InnerBoth => {
-                self.connected("the inner objective", &[&self.inner])?;
+                self.inner_connected()?;
                 value_and(&self.inner, &wrt_uv)?
             }
             Kind::HvpFixed | Kind::Hvp => {
@@ -254,16 +328,20 @@ impl Programs {
             }
             Kind::Mixed => {
                 // ∇_u ⟨g_v, p⟩, which is zero, rightly, for a part of u that is only in f.
+                self.inner_connected()?;
                 let gradient = self.inner.grad_with(&wrt_v, Disconnected::Zeros)?;
-                self.connected("the inner gradient", &[&gradient])?;
                 gradient.vjp_with(&wrt_uv[..n], Disconnected::Zeros)?
             }
             Kind::Step => self.step(rule()?)?,
-            Kind::StepVjp | Kind::FirstStepVjp => {
+            Kind::StepVjp | Kind::FirstStepVjp | Kind::LaterStepVjp => {
                 let step = self.step(rule()?)?;
-                self.trajectory_connected(&step)?;
+                if kind == Kind::LaterStepVjp {
+                    self.beyond_start("the last inner steps", |i| !unused(&step, i))?;
+                } else {
+                    self.trajectory_connected(&step)?;
+                }
                 let (_, n, s) = self.step_inputs(rule()?);
-                let wrt: Vec<usize> = (0..if kind == Kind::StepVjp { n + s } else { n }).collect();
+                let wrt: Vec<usize> = (0..if kind == Kind::FirstStepVjp { n } else { n + s }).collect();
                 step.vjp_with(&wrt, Disconnected::Zeros)?
             }
             Kind::StepJvp(directions) => {
@@ -274,13 +352,17 @@ impl Programs {
             }
             Kind::Start => self.initial()?.clone(),
             Kind::StartVjp => self.initial()?.vjp_with(&wrt_uv[..n], Disconnected::Zeros)?,
+            Kind::StartOnlyVjp => {
+                let start = self.initial()?;
+                self.connected("the initial point", &[start])?;
+                start.vjp_with(&wrt_uv[..n], Disconnected::Zeros)?
+            }
             Kind::StartJvp(directions) => {
                 let all = Self::forward(self.initial()?, &wrt_uv[..n], directions)?;
                 Program::record_shapes(&all.input_shapes(), |x| all.eval(x).split_off(m))?
             }
             Kind::Penalised => {
-                let gradient = self.inner.grad_with(&wrt_v, Disconnected::Zeros)?;
-                self.connected("the inner gradient", &[&gradient])?;
+                self.inner_connected()?;
                 value_and(&self.penalised()?, &wrt_uv)?
             }
             Kind::PenalisedValue => self.penalised()?,
@@ -297,7 +379,7 @@ impl Programs {
 
 /// The first operation of a program that gives NaN or infinity, in words.
 pub(crate) fn culprit<E: autodiff::Element>(program: &Program, inputs: &[Tensor<E>]) -> Option<String> {
-    let mut values: Vec<Tensor<E>> = Vec::with_capacity(program.len());
+    let mut values: Vec<Tensor<E>> = Vec::with_capacity(program.nodes().len());
     for node in program.nodes() {
         let value = match node.kind() {
             autodiff::Kind::Input(i) => inputs.get(*i)?.clone(),

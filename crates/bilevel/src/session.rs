@@ -47,6 +47,8 @@ pub(crate) struct Session<'a, E: Element> {
     pub(crate) counts: Counts,
     started: Instant,
     trajectory_bytes: usize,
+    /// Whether the way back ends before the initial point.
+    pub(crate) later_steps_only: bool,
     /// Number of tensors of u and of v.
     pub(crate) n: usize,
     pub(crate) m: usize,
@@ -75,7 +77,7 @@ impl<'a, E: Element> Session<'a, E> {
         dynamics: Option<&'a dyn Dynamics>,
     ) -> Result<Self> {
         let started = Instant::now();
-        let inner = data.inner.at(0);
+        let inner = data.inner_at(0);
         let v_shapes = match &problem.start {
             Some(_) if !v.is_empty() => {
                 return configuration("v0", "this problem's `start` gives the initial point; pass `&[]`");
@@ -83,7 +85,7 @@ impl<'a, E: Element> Session<'a, E> {
             Some(start) => autodiff::Program::record_shapes(&vector::shapes(u), |u| start(u))?.output_shapes(),
             None => vector::shapes(v),
         };
-        let shapes = [vector::shapes(u), v_shapes, vector::shapes(&data.outer.at(0)), vector::shapes(&inner)];
+        let shapes = [vector::shapes(u), v_shapes, vector::shapes(&data.outer_at(0)), vector::shapes(&inner)];
         let structure = dynamics.map(|d| Arc::from(d.structure()));
         let (n, m) = (u.len(), shapes[1].len());
         let key = problem.key(shapes, structure);
@@ -109,6 +111,7 @@ impl<'a, E: Element> Session<'a, E> {
             counts: Counts::default(),
             started,
             trajectory_bytes: 0,
+            later_steps_only: false,
             n,
             m,
         };
@@ -196,7 +199,7 @@ impl<'a, E: Element> Session<'a, E> {
     /// f, f_u, f_v; `step` says which outer batch, and where an error happened.
     pub(crate) fn outer(&mut self, v: &[Tensor<E>], batch: usize, step: usize) -> Result<OuterGradient<E>> {
         self.counts.gradients += 1;
-        let data = self.data.outer.at(batch);
+        let data = self.data.outer_at(batch);
         let mut all = self.checked("the outer objective or its gradient", step, Kind::Outer, &[v, &data])?;
         let by_v = all.split_off(1 + self.n);
         let by_u = all.split_off(1);
@@ -205,24 +208,33 @@ impl<'a, E: Element> Session<'a, E> {
 
     pub(crate) fn outer_value(&mut self, v: &[Tensor<E>], batch: usize) -> Result<f64> {
         self.counts.values += 1;
-        let data = self.data.outer.at(batch);
+        let data = self.data.outer_at(batch);
         Ok(self.checked("the outer objective", 0, Kind::OuterValue, &[v, &data])?[0].item().to_f64())
     }
 
     /// g; not checked, since a line search may look beyond where it is finite.
     pub(crate) fn inner_value(&mut self, v: &[Tensor<E>], batch: usize) -> Result<f64> {
         self.counts.values += 1;
-        let data = self.data.inner.at(batch);
+        let data = self.data.inner_at(batch);
         Ok(self.run(Kind::InnerValue, &[v, &data])?[0].item().to_f64())
     }
 
     /// g and g_v.
     pub(crate) fn inner(&mut self, v: &[Tensor<E>], batch: usize, step: usize) -> Result<(f64, Vec<Tensor<E>>)> {
         self.counts.gradients += 1;
-        let data = self.data.inner.at(batch);
+        let data = self.data.inner_at(batch);
         let mut all = self.checked("the inner objective or its gradient", step, Kind::InnerGradient, &[v, &data])?;
         let gradient = all.split_off(1);
         Ok((all[0].item().to_f64(), gradient))
+    }
+
+    /// g and ‖∇_v g‖ after more than one step, for the report; after a single one they would cost as much as the step.
+    pub(crate) fn look(&mut self, v: &[Tensor<E>], steps: usize) -> Result<(Option<f64>, Option<f64>)> {
+        if steps < 2 {
+            return Ok((None, None));
+        }
+        let (value, gradient) = self.inner(v, steps, steps)?;
+        Ok((Some(value), Some(vector::norm(&gradient))))
     }
 
     /// g, g_u, g_v.
@@ -233,7 +245,7 @@ impl<'a, E: Element> Session<'a, E> {
         step: usize,
     ) -> Result<(f64, Tensors<E>, Tensors<E>)> {
         self.counts.gradients += 1;
-        let data = self.data.inner.at(batch);
+        let data = self.data.inner_at(batch);
         let mut all = self.checked("the inner objective or its gradient", step, Kind::InnerBoth, &[v, &data])?;
         let by_v = all.split_off(1 + self.n);
         let by_u = all.split_off(1);
@@ -242,7 +254,7 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// Prepares products with the Hessian of g by v at a point: what does not depend on the vector is computed once.
     pub(crate) fn hessian(&mut self, v: &[Tensor<E>], batch: usize) -> Result<Hessian<E>> {
-        let data = self.data.inner.at(batch);
+        let data = self.data.inner_at(batch);
         let fixed = self.run(Kind::HvpFixed, &[v, &data])?;
         let mut inputs = [&self.u[..], v, &data].concat();
         let vector = inputs.len();
@@ -253,7 +265,7 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// The same for a penalised objective; by v, or by u and v.
     pub(crate) fn penalised_hessian(&self, v: &[Tensor<E>], penalty: &Penalty<E>, joint: bool) -> Hessian<E> {
-        let (outer, inner) = (self.data.outer.at(0), self.data.inner.at(0));
+        let (outer, inner) = (self.data.outer_at(0), self.data.inner_at(0));
         let gamma = Tensor::scalar(E::from_f64(penalty.gamma));
         let mut inputs = [&self.u[..], v, &outer, &inner, &penalty.multipliers, &[gamma]].concat();
         let vector = inputs.len();
@@ -280,7 +292,7 @@ impl<'a, E: Element> Session<'a, E> {
     /// ∇²_uv g·p
     pub(crate) fn mixed(&mut self, v: &[Tensor<E>], p: &[Tensor<E>], batch: usize) -> Result<Vec<Tensor<E>>> {
         self.counts.vjps += 1;
-        let data = self.data.inner.at(batch);
+        let data = self.data.inner_at(batch);
         self.checked("the mixed derivative of the inner objective", 0, Kind::Mixed, &[v, &data, p])
     }
 
@@ -299,7 +311,7 @@ impl<'a, E: Element> Session<'a, E> {
     /// Φ(s)
     pub(crate) fn step(&mut self, step: usize, state: &[Tensor<E>]) -> Result<Vec<Tensor<E>>> {
         self.counts.gradients += 1;
-        let (data, hyper) = (self.data.inner.at(step), self.hyper(step));
+        let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
         self.checked("the inner iterate", step, Kind::Step, &[state, &data, &hyper])
     }
 
@@ -311,8 +323,12 @@ impl<'a, E: Element> Session<'a, E> {
         cotangent: &[Tensor<E>],
     ) -> Result<(Tensors<E>, Tensors<E>)> {
         self.counts.vjps += 1;
-        let (data, hyper) = (self.data.inner.at(step), self.hyper(step));
-        let kind = if step == 0 && !self.has_start() { Kind::FirstStepVjp } else { Kind::StepVjp };
+        let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
+        let kind = match step {
+            _ if self.later_steps_only => Kind::LaterStepVjp,
+            0 if !self.has_start() => Kind::FirstStepVjp,
+            _ => Kind::StepVjp,
+        };
         let mut parts = self.checked("the hypergradient", step, kind, &[state, &data, &hyper, cotangent])?;
         let by_state = parts.split_off(self.n);
         Ok((parts, by_state))
@@ -329,7 +345,7 @@ impl<'a, E: Element> Session<'a, E> {
         let directions = du[0].dims()[0];
         self.counts.gradients += 1;
         self.counts.jvps += directions;
-        let (data, hyper) = (self.data.inner.at(step), self.hyper(step));
+        let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
         let parts = [state, &data, &hyper, du, ds];
         let mut next = self.checked("the inner iterate or its tangents", step, Kind::StepJvp(directions), &parts)?;
         let tangents = next.split_off(state.len());
@@ -342,6 +358,11 @@ impl<'a, E: Element> Session<'a, E> {
         // The slots begin at zero, whatever u is.
         let by_v = &cotangent[..cotangent.len().min(self.m)];
         if self.has_start() { self.run(Kind::StartVjp, &[by_v]).map(Some) } else { Ok(None) }
+    }
+
+    /// [`start_vjp`](Session::start_vjp) where nothing else is differentiated.
+    pub(crate) fn start_only_vjp(&mut self, cotangent: &[Tensor<E>]) -> Result<Option<Vec<Tensor<E>>>> {
+        if self.has_start() { self.run(Kind::StartOnlyVjp, &[cotangent]).map(Some) } else { Ok(None) }
     }
 
     /// The tangents of v₀; `None` without a `start`.
@@ -358,7 +379,7 @@ impl<'a, E: Element> Session<'a, E> {
         step: usize,
     ) -> Result<(f64, Tensors<E>, Tensors<E>)> {
         self.counts.gradients += 1;
-        let (outer, inner) = (self.data.outer.at(0), self.data.inner.at(0));
+        let (outer, inner) = (self.data.outer_at(0), self.data.inner_at(0));
         let gamma = [Tensor::scalar(E::from_f64(penalty.gamma))];
         let parts = [v, &outer, &inner, &penalty.multipliers, &gamma];
         let mut all = self.checked("the penalised objective or its gradient", step, Kind::Penalised, &parts)?;
@@ -370,10 +391,32 @@ impl<'a, E: Element> Session<'a, E> {
     /// L alone; not checked, since a line search may look beyond where it is finite.
     pub(crate) fn penalised_value(&mut self, v: &[Tensor<E>], penalty: &Penalty<E>) -> Result<f64> {
         self.counts.values += 1;
-        let (outer, inner) = (self.data.outer.at(0), self.data.inner.at(0));
+        let (outer, inner) = (self.data.outer_at(0), self.data.inner_at(0));
         let gamma = [Tensor::scalar(E::from_f64(penalty.gamma))];
         let parts: [&[Tensor<E>]; 5] = [v, &outer, &inner, &penalty.multipliers, &gamma];
         Ok(self.run(Kind::PenalisedValue, &parts)?[0].item().to_f64())
+    }
+
+    /// [`Error::Detached`] if an upper variable acts on the update rule and not on the inner gradient: only its trajectory
+    /// knows of it.
+    pub(crate) fn rule_is_not_learnt(&self) -> Result<()> {
+        for hyper in self.dynamics.map(Dynamics::hyper).unwrap_or_default() {
+            if let crate::Hyper::Upper(upper) = hyper
+                && self.programs.in_inner_gradient.get(upper.index) == Some(&false)
+            {
+                let name = self.problem.name(0, upper.index);
+                return Err(Error::Detached { name, through: "the inner gradient" });
+            }
+        }
+        Ok(())
+    }
+
+    /// [`Error::Configuration`] if either objective sees minibatches.
+    pub(crate) fn needs_whole_data(&self, who: &'static str) -> Result<()> {
+        match (self.data.outer, self.data.inner) {
+            (crate::Source::Whole(_), crate::Source::Whole(_)) => Ok(()),
+            _ => configuration("minibatches", format!("{who} minimises one objective: it needs whole data")),
+        }
     }
 
     /// Says that so many bytes of iterates are alive now.

@@ -18,11 +18,13 @@ use std::path::Path;
 pub struct Options {
     /// The most outer steps.
     pub iterations: usize,
-    /// Whether the inner problem starts from the last inner solution, in place of `v0`.
+    /// Whether the inner problem starts from the last inner solution, in place of `v0`; a problem with a
+    /// [`start`](Problem::start) starts from there in any case.
     pub warm_start: bool,
     /// Ends when the outer value was not below its best for so many steps.
     pub patience: Option<usize>,
-    /// Ends when the norm of the hypergradient is at most this.
+    /// Ends when the norm of the hypergradient is at most this, without moving u any more. A constraint that holds u back is not
+    /// seen by it: use `patience` there.
     pub tolerance: Option<f64>,
 }
 
@@ -130,6 +132,7 @@ impl Problem {
             best_u: ask.u.to_vec(),
             memory: Memory::default(),
             iteration: 0,
+            inner_steps: 0,
             best: f64::INFINITY,
             stale: 0,
         };
@@ -156,10 +159,10 @@ impl<E: Element> Solver<'_, E> {
     /// What a saved state must have been made with.
     fn settings(&self) -> String {
         format!(
-            "{} {}, {}, warm start {}, u {:?}, v0 {:?}",
+            "{} {:?}, {:?}, warm start {}, u {:?}, v0 {:?}",
             E::NAME,
-            self.method.name(),
-            self.optimizer.structure(),
+            self.method,
+            self.optimizer,
             self.options.warm_start,
             shapes(&self.state.u),
             shapes(&self.state.v0)
@@ -195,13 +198,30 @@ impl<E: Element> Solver<'_, E> {
         Ok(())
     }
 
+    fn warm_starts(&self) -> bool {
+        self.options.warm_start && !self.state.v0.is_empty()
+    }
+
+    fn small(&self, gradient_norm: f64) -> bool {
+        self.options.tolerance.is_some_and(|tolerance| gradient_norm <= tolerance)
+    }
+
     fn advance(&mut self) -> Result<Event<E>> {
         // The memory of a step that fails is as it was before it.
         let mut memory = self.state.memory.clone();
-        let ask = Ask { problem: self.problem, u: &self.state.u, v0: &self.state.v0, data: self.data };
+        let mut data = self.data;
+        if !self.method.counts_calls() {
+            // Each outer step sees the next outer batch; inner batches go on where the inner optimiser does.
+            data.first = [self.state.iteration, if self.warm_starts() { self.state.inner_steps } else { 0 }];
+        }
+        let ask = Ask { problem: self.problem, u: &self.state.u, v0: &self.state.v0, data };
         let Hypergradient { gradient, inner_solution, report } = self.method.hypergradient(&ask, &mut memory)?;
         let (mut u, mut optimizer) = (self.state.u.clone(), self.state.optimizer.clone());
-        self.mover.step(self.state.iteration, &mut u, &gradient, &mut optimizer)?;
+        // Where the hypergradient is as small as was asked for, u stays.
+        let gradient_norm = norm(&gradient);
+        if !self.small(gradient_norm) {
+            self.mover.step(self.state.iteration, &mut u, &gradient, &mut optimizer)?;
+        }
         if report.outer_value < self.state.best {
             self.state.best = report.outer_value;
             self.state.best_u = std::mem::replace(&mut self.state.u, u);
@@ -212,12 +232,13 @@ impl<E: Element> Solver<'_, E> {
         }
         self.state.optimizer = optimizer;
         self.state.memory = memory;
-        if self.options.warm_start && !self.state.v0.is_empty() {
+        self.state.inner_steps += report.inner_steps;
+        if self.warm_starts() {
             self.state.v0 = inner_solution.clone();
         }
         let iteration = self.state.iteration;
         self.state.iteration += 1;
-        Ok(Event { iteration, gradient_norm: norm(&gradient), inner_solution, report })
+        Ok(Event { iteration, gradient_norm, inner_solution, report })
     }
 }
 
@@ -231,7 +252,7 @@ impl<E: Element> Iterator for Solver<'_, E> {
         }
         let event = self.advance();
         self.done = match &event {
-            Ok(event) => self.options.tolerance.is_some_and(|tolerance| event.gradient_norm <= tolerance),
+            Ok(event) => self.small(event.gradient_norm),
             Err(_) => true,
         };
         Some(event)

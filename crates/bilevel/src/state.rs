@@ -16,12 +16,15 @@ pub(crate) struct State<E: Element> {
     pub(crate) best_u: Vec<Tensor<E>>,
     pub(crate) memory: Memory<E>,
     pub(crate) iteration: usize,
+    /// Inner steps of all calls.
+    pub(crate) inner_steps: usize,
     pub(crate) best: f64,
     /// Outer steps since the best value.
     pub(crate) stale: usize,
 }
 
 const ITERATION: &str = "iteration";
+const INNER_STEPS: &str = "inner steps";
 const BEST: &str = "best";
 const STALE: &str = "stale";
 
@@ -41,7 +44,12 @@ impl<E: Element> State<E> {
         for (name, tensors) in self.memory.all_tensors() {
             tensors.iter().enumerate().for_each(|(i, x)| put(format!("memory/{name}/{i:04}"), x));
         }
-        let own = [(ITERATION, self.iteration as f64), (BEST, self.best), (STALE, self.stale as f64)];
+        let own = [
+            (ITERATION, self.iteration as f64),
+            (INNER_STEPS, self.inner_steps as f64),
+            (BEST, self.best),
+            (STALE, self.stale as f64),
+        ];
         let own = own.into_iter().map(|(name, x)| (format!("number/{name}"), x));
         for (name, x) in own.chain(self.memory.all_numbers().map(|(name, x)| (format!("memory-number/{name}"), x))) {
             entries.insert(name, (Dtype::F64, Vec::new(), x.to_le_bytes().to_vec()));
@@ -53,7 +61,9 @@ impl<E: Element> State<E> {
             .map_err(|e| fail(e.to_string()))?;
         let metadata = HashMap::from([("settings".to_owned(), settings.to_owned())]);
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| fail(e.to_string()))?;
-        let beside = path.with_extension("partial");
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(".partial");
+        let beside = std::path::PathBuf::from(beside);
         std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).map_err(|e| fail(e.to_string()))
     }
 
@@ -102,7 +112,8 @@ impl<E: Element> State<E> {
         }
         let get = |name: &str| numbers.get(name).copied().ok_or_else(|| fail(format!("`{name}` is missing")));
         let (iteration, best, stale) = (get(ITERATION)? as usize, get(BEST)?, get(STALE)? as usize);
-        Ok(Self { u, optimizer, v0, best_u, memory, iteration, best, stale })
+        let inner_steps = get(INNER_STEPS)? as usize;
+        Ok(Self { u, optimizer, v0, best_u, memory, iteration, inner_steps, best, stale })
     }
 }
 

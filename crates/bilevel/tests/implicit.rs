@@ -270,3 +270,43 @@ fn the_weighted_mean_and_weighted_softmax_regression() {
     let exact = -(&s * s.sub_from(1.0)) * ((&p - y) * x.matmul(&z)).sum(&[1]) / n as f64;
     assert!(relative(&found.gradient[0], &exact) < 1e-10);
 }
+
+#[test]
+fn a_piecewise_objective_gets_no_bound() {
+    // Its second derivatives are zero in structure, but it is not quadratic: a kink between v and v* would break a bound.
+    let problem = Problem::new(|_, v| (v[0] - 3.0).abs().sum_all(), |u, v| (v[0] - u[0]).square().sum_all() * 0.5);
+    let (u, v0) = ([Tensor::from([2.9])], [Tensor::from([3.1])]);
+    let found = problem.hypergradient(&u, &v0, &Implicit::cg(Inner::given()).verify()).unwrap();
+    assert!(!found.report.error.is_some_and(|e| e.is_bound()), "{:?}", found.report.error);
+}
+
+#[test]
+fn an_estimate_that_cannot_be_made_costs_no_hypergradient() {
+    // The step that the estimate takes leaves the domain of the logarithm.
+    let problem = Problem::new(|_, v| v[0].ln().sum_all(), |u, v| (v[0] + u[0]).square().sum_all() * 0.5);
+    let found =
+        problem.hypergradient(&[Tensor::from([1.0])], &[Tensor::from([0.1])], &Implicit::cg(Inner::given())).unwrap();
+    assert_close(&found.gradient[0], &Tensor::from([-10.0]));
+    assert!(found.report.error.is_none() && found.report.warnings.iter().any(|w| w.contains("no error estimate")));
+}
+
+#[test]
+fn single_precision_reaches_its_own_rounding() {
+    let ridge = Ridge::new(30, 20, 5, 0.1);
+    let exact = ridge.hypergradient(&wave(&[5], 0.4));
+    let (u, v0) = ([wave(&[5], 0.4).cast::<f32>()], [Tensor::<f32>::zeros(&[5])]);
+    let rule = GradientDescent::new(0.3);
+    let methods: [&dyn Method<f32>; 6] = [
+        &Implicit::cg(Inner::newton()),
+        &Implicit::cg(Inner::newton()).iterations(50),
+        &Implicit::new(Inner::newton(), LinearSolver::Gmres { restart: 10 }),
+        &Implicit::new(Inner::newton(), LinearSolver::BiCgStab),
+        &FixedPoint::new(rule.clone(), 300),
+        &bilevel::AugmentedLagrangian::new(1.0),
+    ];
+    for method in methods {
+        let found = ridge.problem().hypergradient(&u, &v0, method).unwrap_or_else(|e| panic!("{}: {e}", method.name()));
+        let error = relative(&found.gradient[0].cast(), &exact);
+        assert!(error < 1e-3, "{}: {error}", method.name());
+    }
+}

@@ -92,7 +92,7 @@ fn saved_states_of_others_are_refused() {
     let momentum = Momentum::new(0.1, 0.9);
     let mut other = problem.solve(&ask(&problem, &u, &v0), &method, &momentum, options).unwrap();
     let error = other.resume(&path).unwrap_err();
-    assert!(matches!(&error, Error::File { reason, .. } if reason.contains("adam") && reason.contains("momentum")));
+    assert!(matches!(&error, Error::File { reason, .. } if reason.contains("Adam") && reason.contains("Momentum")));
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(matches!(solver.resume(&path), Err(Error::File { .. })), "cut short");
@@ -229,4 +229,34 @@ fn the_nonconvex_toy_has_three_minima() {
             solver.best()
         );
     }
+}
+
+#[test]
+fn every_outer_step_sees_the_next_batches() {
+    let (problem, outer, inner) = rows_problem();
+    let (validation, training) = (Rows::new(&outer, 4, 3).unwrap(), Rows::new(&inner, 8, 5).unwrap());
+    let data = Data::NONE.outer_batches(&validation).inner_batches(&training);
+    let (u, v0) = ([Tensor::scalar(-1.0)], [Tensor::zeros(&[3])]);
+    let ask = Ask { problem: &problem, u: &u, v0: &v0, data };
+    let (method, optimizer) = (Reverse::new(GradientDescent::new(0.2), 2), GradientDescent::new(0.1));
+    let options = Options::default().iterations(4).warm_start();
+    let values: Vec<f64> = problem
+        .solve(&ask, &method, &optimizer, options)
+        .unwrap()
+        .map(|event| event.unwrap().report.outer_value)
+        .collect();
+    // By hand: outer batch i, inner batches 2i and 2i + 1, from where v was.
+    let (mut u, mut v) = ([Tensor::scalar(-1.0)], [Tensor::zeros(&[3])]);
+    for (i, value) in values.into_iter().enumerate() {
+        let batch = validation.batch(i);
+        let inner = |step: usize| training.batch(2 * i + step);
+        let data = Data::new(&batch, &[]).inner_batches(&inner);
+        let found = problem.hypergradient_on(&u, &v, data, &method).unwrap();
+        assert_eq!(found.report.outer_value, value, "outer step {i}");
+        u[0] = &u[0] - &found.gradient[0] * 0.1;
+        v = [found.inner_solution[0].clone()];
+    }
+    // One objective is minimised by these: batches are refused.
+    let found = problem.hypergradient_on(&u, &v, data, &bilevel::Penalty::new(10.0)).unwrap_err();
+    assert!(matches!(found, Error::Configuration { setting: "minibatches", .. }), "{found}");
 }

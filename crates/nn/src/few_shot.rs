@@ -98,7 +98,12 @@ pub fn adaptation<E: Element>(
     let mut errors = Vec::with_capacity(steps + 1);
     for step in 0..=steps {
         let residual = mlp.forward(&adapted, &tasks.query[0]) - &tasks.query[1];
-        errors.push(residual.square().mean_all().item().to_f64());
+        let error = residual.square().mean_all().item().to_f64();
+        if !error.is_finite() {
+            let what = "the error on the queries";
+            return Err(bilevel::Error::NonFinite { what, step, op: "the rate may be too large".to_owned() }.into());
+        }
+        errors.push(error);
         if step == steps {
             break;
         }

@@ -31,11 +31,16 @@ impl Dynamics for GradientDescent {
         structure("gradient descent", &self.rates)
     }
 
-    /// # Panics
-    /// If there are several step sizes, but not one for each tensor of v.
+    fn check(&self, tensors: usize) -> crate::Result<()> {
+        let rates = self.rates.len();
+        if rates == 1 || rates == tensors {
+            return Ok(());
+        }
+        crate::error::configuration("rates", format!("{rates} of them for {tensors} tensors: one, or one for each"))
+    }
+
     fn step<'t>(&self, step: &Step<'_, 't>) -> Vec<Symbol<'t>> {
-        let (rates, n) = (step.hyper, step.point.len());
-        assert!(rates.len() == 1 || rates.len() == n, "gradient descent: {} rates for {n} tensors", rates.len());
+        let rates = step.hyper;
         let moved = step.point.iter().zip(step.gradient).enumerate();
         moved.map(|(i, (v, g))| *v - *g * rates[i.min(rates.len() - 1)]).collect()
     }

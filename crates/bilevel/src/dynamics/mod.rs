@@ -69,11 +69,11 @@ pub trait Dynamics: Debug + Send + Sync {
     /// same program.
     fn structure(&self) -> String;
 
-    /// Whether its settings can work.
+    /// Whether its settings can work for so many tensors.
     ///
     /// # Errors
     /// [`Error::Configuration`](crate::Error::Configuration) that says what cannot.
-    fn check(&self) -> crate::Result<()> {
+    fn check(&self, _tensors: usize) -> crate::Result<()> {
         Ok(())
     }
 
@@ -93,8 +93,8 @@ macro_rules! forward {
             fn structure(&self) -> String {
                 (**self).structure()
             }
-            fn check(&self) -> crate::Result<()> {
-                (**self).check()
+            fn check(&self, tensors: usize) -> crate::Result<()> {
+                (**self).check(tensors)
             }
             fn step<'t>(&self, step: &Step<'_, 't>) -> Vec<Symbol<'t>> {
                 (**self).step(step)

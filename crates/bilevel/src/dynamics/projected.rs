@@ -65,9 +65,9 @@ impl<D: Dynamics> Dynamics for Projected<D> {
         format!("{} projected on {:?}", self.dynamics.structure(), self.set)
     }
 
-    fn check(&self) -> crate::Result<()> {
+    fn check(&self, tensors: usize) -> crate::Result<()> {
         self.set.check()?;
-        self.dynamics.check()
+        self.dynamics.check(tensors)
     }
 
     fn step<'t>(&self, step: &Step<'_, 't>) -> Vec<Symbol<'t>> {

@@ -59,7 +59,7 @@ pub(crate) fn gmres<E: Element>(
             rhs[last] = c * g;
             rhs.push(-s * g);
             columns.push(column);
-            let exhausted = rest <= f64::EPSILON * before;
+            let exhausted = rest <= E::EPSILON.to_f64() * before;
             if exhausted || (s * g).abs() <= stop.tolerance * scale {
                 break;
             }
@@ -80,8 +80,8 @@ pub(crate) fn gmres<E: Element>(
         let before = norm(&r);
         r = b.to_vec();
         axpy(-1.0, &product(&x)?, &mut r);
-        // Rounding is reached: more passes would not help.
-        if norm(&r) > 0.9 * before {
+        // More passes would not help: rounding is reached, or the space holds no better answer.
+        if norm(&r) >= 0.999 * before {
             break;
         }
     }

@@ -35,6 +35,10 @@ pub(crate) fn neumann<E: Element>(
             return Err(Error::NotConverged { solver, residual, tolerance: stop.tolerance, iterations });
         }
     }
+    if norm(&r) > first {
+        let solver = "the Neumann series (its rate is too large: its terms grow)";
+        return Err(Error::NotConverged { solver, residual: norm(&r) / scale, tolerance: stop.tolerance, iterations });
+    }
     let relative = if scale > 0.0 { norm(&r) / scale } else { 0.0 };
     Ok(Solution { x, residual: r, relative, iterations, lanczos: None })
 }

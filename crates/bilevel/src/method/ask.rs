@@ -29,9 +29,14 @@ impl<'a, E: Element> Ask<'a, E> {
 }
 
 /// A way to take a hypergradient.
-pub trait Method<E: Element> {
+pub trait Method<E: Element>: std::fmt::Debug {
     /// A short name with its settings, for tables.
     fn name(&self) -> String;
+
+    /// Whether it counts its calls, and takes its batches by them; else an outer loop moves on to the next batches itself.
+    fn counts_calls(&self) -> bool {
+        false
+    }
 
     /// The hypergradient. What the method wants to know again at the next outer step, it keeps in its memory.
     ///
@@ -43,6 +48,10 @@ pub trait Method<E: Element> {
 impl<E: Element, M: Method<E> + ?Sized> Method<E> for Box<M> {
     fn name(&self) -> String {
         (**self).name()
+    }
+
+    fn counts_calls(&self) -> bool {
+        (**self).counts_calls()
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {

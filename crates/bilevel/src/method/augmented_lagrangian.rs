@@ -1,7 +1,7 @@
 //! The augmented Lagrangian of the inner optimality condition.
 
 use super::penalised::{Descent, minimise};
-use super::penalty::{MultiplierStep, Saddle, finish};
+use super::penalty::{MultiplierStep, Saddle, Stationarity, finish};
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::error::{Error, Result, configuration};
 use crate::report::ErrorEstimate;
@@ -68,6 +68,7 @@ impl AugmentedLagrangian {
     /// reached, [`Error::NonFinite`].
     pub fn solve<E: Element>(&self, ask: &Ask<'_, E>) -> Result<Saddle<E>> {
         let mut session = ask.session(None)?;
+        session.needs_whole_data("the augmented Lagrangian")?;
         let v0 = session.initial(ask.v0)?;
         let start = [ask.u, &v0].concat();
         let mut rounds = self.run(&mut session, true, start, zeros(&v0))?;
@@ -83,6 +84,9 @@ impl AugmentedLagrangian {
         multipliers: Vec<Tensor<E>>,
     ) -> Result<Rounds<E>> {
         let grows = self.factor.unwrap_or(2.0);
+        if self.tolerance.is_nan() || self.drop.is_nan() {
+            return configuration("augmented Lagrangian", "its tolerance and its drop must be numbers");
+        }
         if !(self.gamma > 0.0 && self.gamma.is_finite() && grows > 1.0 && self.rounds > 0) {
             let reason = "γ must be positive, its factor above 1, and one round the least";
             return configuration("augmented Lagrangian", reason);
@@ -94,6 +98,7 @@ impl AugmentedLagrangian {
             iterations: 0,
             warning: None,
             gradients: [Vec::new(), Vec::new()],
+            rest: 0.0,
         };
         let mut before = f64::INFINITY;
         for round in 0..self.rounds {
@@ -102,14 +107,17 @@ impl AugmentedLagrangian {
             rounds.iterations += done;
             let v = &rounds.point[if joint { session.n } else { 0 }..];
             // f_u + C(λ + γG), at the multipliers before they move.
-            let by_u = session.penalised(v, &rounds.weights, round)?.1;
+            let (_, by_u, by_v) = session.penalised(v, &rounds.weights, round)?;
+            rounds.rest = norm(&by_v);
             rounds.gradients = [std::mem::take(&mut rounds.gradients[1]), by_u];
             let slope = session.inner(v, 0, round)?.1;
             let (gamma, infeasibility) = (rounds.weights.gamma, norm(&slope));
             axpy(gamma, &slope, &mut rounds.weights.multipliers);
             let multiplier_norm = norm(&rounds.weights.multipliers);
             rounds.trace.push(MultiplierStep { gamma, infeasibility, multiplier_norm, change: gamma * infeasibility });
-            if infeasibility <= self.tolerance {
+            // Below rounding of where it began, it does not fall any more.
+            let floor = 100.0 * E::EPSILON.to_f64() * rounds.trace[0].infeasibility;
+            if self.tolerance > 0.0 && infeasibility <= self.tolerance.max(floor) {
                 return Ok(rounds);
             }
             if let Some(factor) = self.factor
@@ -139,6 +147,8 @@ struct Rounds<E: Element> {
     warning: Option<String>,
     /// Those of the last two rounds.
     gradients: [Vec<Tensor<E>>; 2],
+    /// ‖∇L‖ by v, at the multipliers before they moved.
+    rest: f64,
 }
 
 const MULTIPLIERS: &str = "augmented Lagrangian λ";
@@ -150,6 +160,7 @@ impl<E: Element> Method<E> for AugmentedLagrangian {
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         let mut session = ask.session(None)?;
+        session.needs_whole_data("the augmented Lagrangian")?;
         let v0 = session.initial(ask.v0)?;
         let multipliers = memory.take(MULTIPLIERS).unwrap_or_else(|| zeros(&v0));
         let rounds = self.run(&mut session, false, v0, multipliers)?;
@@ -165,7 +176,8 @@ impl<E: Element> Method<E> for AugmentedLagrangian {
             _ => None,
         };
         memory.keep(MULTIPLIERS, rounds.weights.multipliers);
-        let mut result = finish(&mut session, rounds.point, gradient, rounds.iterations, error)?;
+        let stationarity = Stationarity { gradient: rounds.rest, accept: self.accept, on_its_way: false };
+        let mut result = finish(&mut session, rounds.point, gradient, rounds.iterations, error, stationarity)?;
         result.report.warnings.extend(rounds.warning);
         Ok(result)
     }

@@ -48,12 +48,14 @@ impl<D: Dynamics, E: Element> Method<E> for FirstOrder<D> {
         state.truncate(session.m);
         let outer = session.outer(&state, 0, self.steps)?;
         let mut gradient = outer.by_u;
-        let Some(part) = session.start_vjp(&outer.by_v)? else {
+        let Some(part) = session.start_only_vjp(&outer.by_v)? else {
             let name = ask.problem.name(0, 0);
             return Err(Error::Detached { name, through: "an initial point (the problem has no `start`)" });
         };
         axpy(1.0, &part, &mut gradient);
+        let look = session.look(&state, self.steps)?;
         let mut report = session.report(outer.value);
+        (report.inner_value, report.inner_grad_norm) = look;
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(0);
         Ok(Hypergradient { gradient, inner_solution: state, report })

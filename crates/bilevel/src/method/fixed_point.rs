@@ -25,7 +25,7 @@ pub enum FixedPointSolver {
 /// Φ need not be a gradient step, so A need not be symmetric. The state s is v and what the rule remembers. The last step
 /// is what is differentiated: a schedule is taken at its last value.
 ///
-/// Time: `steps` evaluations of Φ and one VJP an iteration. Memory: a few vectors (GMRES: one for each iteration).
+/// Time: `steps + 1` evaluations of Φ, one VJP an iteration and one more. Memory: a few vectors (GMRES: one for each iteration).
 #[derive(Clone, Debug)]
 pub struct FixedPoint<D> {
     /// The map Φ.
@@ -78,7 +78,14 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
         if self.steps == 0 {
             return configuration("steps", "at least one step of the map is needed");
         }
+        if self.tolerance.is_nan() || self.inner_tolerance.is_some_and(f64::is_nan) {
+            return configuration("tolerance", "a number is needed");
+        }
         let mut session = ask.session(Some(&self.dynamics))?;
+        // The fixed point does not know where the way to it began.
+        session.later_steps_only = true;
+        // A residual below rounding says nothing.
+        let asked = self.tolerance.max(100.0 * E::EPSILON.to_f64());
         let mut state = session.initial(ask.v0)?;
         // The way back must see a step that has a cotangent of the state: the one after the last.
         let last = self.steps;
@@ -103,14 +110,14 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
             let (_, by_state) = session.step_vjp(last, &state, w)?;
             Ok(difference(w, &by_state))
         };
-        let stop = Stop { tolerance: self.tolerance, iterations: self.iterations };
+        let stop = Stop { tolerance: asked, iterations: self.iterations };
         let solution = match self.solver {
             FixedPointSolver::Iteration => crate::krylov::neumann(&mut product, &b, None, 1.0, stop)?,
             FixedPointSolver::Gmres(restart) => gmres(&mut product, &b, None, restart, stop)?,
             FixedPointSolver::BiCgStab => bicgstab(&mut product, &b, None, stop)?,
         };
-        if solution.relative > self.tolerance {
-            let (residual, iterations, tolerance) = (solution.relative, solution.iterations, self.tolerance);
+        if solution.relative > asked {
+            let (residual, iterations, tolerance) = (solution.relative, solution.iterations, asked);
             let error = Error::NotConverged { solver: "the adjoint system", residual, tolerance, iterations };
             if !self.accept {
                 return Err(error);
@@ -120,7 +127,8 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
         let (by_u, _) = session.step_vjp(last, &state, &solution.x)?;
         let mut gradient = outer.by_u;
         axpy(1.0, &by_u, &mut gradient);
-        session.alive(6 * bytes(&state));
+        let kept = if let FixedPointSolver::Gmres(restart) = self.solver { restart + 3 } else { 6 };
+        session.alive((3 + kept) * bytes(&state));
         let mut report = session.report(outer.value);
         report.inner_steps = self.steps;
         report.linear_residual = Some(solution.relative);

@@ -12,8 +12,8 @@ use autodiff::{Element, Tensor, Value};
 /// `Z_{t+1} = Z_t A_{t+1} + B_{t+1}` with `A = ∂Φ/∂s`, `B = ∂Φ/∂u`, all `m = dim u` directions at once, beside the iterate;
 /// `dF/du = f_u + Z_T f_v`. (Franceschi, Donini, Frasconi, Pontil, ICML 2017.)
 ///
-/// Time: `T` inner gradients and `T·m` JVPs, the products of all directions as one. Memory: `2·m·dim s` numbers, whatever
-/// `T` is.
+/// Time: `T` inner gradients and `T·m` JVPs, the products of all directions as one. Memory: `2·m·dim s` numbers and the
+/// `m²` of the directions, whatever `T` is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Forward<D> {
     /// The update rule Φ.
@@ -85,13 +85,15 @@ impl<D: Dynamics, E: Element> Method<E> for Forward<D> {
         for step in 0..self.steps {
             let (next, moved) = session.step_jvp(step, &state, &du, &tangents)?;
             // Old and new are alive at once.
-            session.alive(vector::bytes(&tangents) + vector::bytes(&moved));
+            session.alive(vector::bytes(&tangents) + vector::bytes(&moved) + vector::bytes(&du));
             (state, tangents) = (next, moved);
         }
         state.truncate(session.m);
         let outer = session.outer(&state, 0, self.steps)?;
         let gradient = contract(&outer.by_u, &tangents, &outer.by_v);
+        let look = session.look(&state, self.steps)?;
         let mut report = session.report(outer.value);
+        (report.inner_value, report.inner_grad_norm) = look;
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(self.steps);
         report.error = Some(ErrorEstimate::Bound(0.0));

@@ -138,6 +138,9 @@ impl Implicit {
     }
 
     fn check(&self) -> Result<()> {
+        if self.tolerance.is_some_and(|t| t.is_nan() || t < 0.0) {
+            return configuration("tolerance", "a number is needed that is not negative");
+        }
         if self.damping.is_nan() || self.damping < 0.0 {
             return configuration("damping", format!("{} must not be negative", self.damping));
         }
@@ -171,16 +174,20 @@ impl<E: Element> Method<E> for Implicit {
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         self.check()?;
         let mut session = ask.session(self.inner.dynamics())?;
+        session.rule_is_not_learnt()?;
         let solved = self.inner.solve(&mut session, ask.v0, self.accept)?;
         let v = &solved.v;
         let outer = session.outer(v, 0, solved.steps)?;
         let (b, d) = (&outer.by_v, self.damping);
-        let stop = Stop { tolerance: self.tolerance.unwrap_or(0.0), iterations: self.iterations };
+        // A residual below rounding says nothing.
+        let floor = 100.0 * E::EPSILON.to_f64();
+        let asked = self.tolerance.map(|t| t.max(floor));
+        let stop = Stop { tolerance: asked.unwrap_or(0.01 * floor), iterations: self.iterations };
         let x0 = if self.warm_start { memory.take(W) } else { None };
         let solution = if let LinearSolver::Identity { rate } = self.solver {
             Solution { x: scaled(rate, b), residual: Vec::new(), relative: f64::NAN, iterations: 0, lanczos: None }
         } else {
-            let mut hessian = session.hessian(v, 0)?;
+            let mut hessian = session.hessian(v, solved.steps)?;
             let nystrom_solver = matches!(self.solver, LinearSolver::Nystrom { .. });
             let mut product = |p: &[Tensor<E>]| {
                 let mut image = session.hvp(&mut hessian, p)?;
@@ -198,10 +205,19 @@ impl<E: Element> Method<E> for Implicit {
                 LinearSolver::Cg | LinearSolver::Identity { .. } => cg(&mut product, b, x0, stop)?,
             }
         };
-        session.alive(6 * bytes(v));
+        // v, f_v, w, and what the solver keeps.
+        let kept = match self.solver {
+            LinearSolver::Gmres { restart } => restart.min(self.iterations) + 3,
+            LinearSolver::Nystrom { rank, .. } => rank + 1,
+            LinearSolver::BiCgStab => 6,
+            LinearSolver::Cg => 3,
+            LinearSolver::Neumann { .. } => 2,
+            LinearSolver::Identity { .. } => 0,
+        };
+        session.alive((3 + kept) * bytes(v));
         let mut warnings: Vec<String> = solved.warning.into_iter().collect();
         let iterative = !matches!(self.solver, LinearSolver::Nystrom { .. } | LinearSolver::Identity { .. });
-        if let Some(tolerance) = self.tolerance
+        if let Some(tolerance) = asked
             && iterative
             && solution.relative > tolerance
         {
@@ -219,7 +235,7 @@ impl<E: Element> Method<E> for Implicit {
             warnings.push(error.to_string());
         }
         let w = solution.x;
-        let image = session.mixed(v, &w, 0)?;
+        let image = session.mixed(v, &w, solved.steps)?;
         let mut gradient = outer.by_u.clone();
         axpy(-1.0, &image, &mut gradient);
 
@@ -235,11 +251,20 @@ impl<E: Element> Method<E> for Implicit {
         };
         let counts = session.counts;
         let verified = self.verify && !known.residual.is_nan();
-        let mut error = if verified { bound(&mut session, &known)? } else { None };
+        let mut error = if verified { bound(&mut session, &known, solved.steps)? } else { None };
         if error.is_none()
             && let Some((mu, _)) = curvature.filter(|(mu, _)| *mu > 0.0)
         {
-            error = Some(estimate(&mut session, &known, mu)?);
+            match estimate(&mut session, &known, mu, solved.steps) {
+                Ok(estimate) => error = Some(estimate),
+                // The objectives are not finite where the estimate looked: that is no fault of the hypergradient.
+                Err(Error::NonFinite { .. }) => {
+                    warnings.push(
+                        "there is no error estimate: it would have to look where an objective is not finite".to_owned(),
+                    );
+                }
+                Err(other) => return Err(other),
+            }
         }
         let mut report = session.report(outer.value);
         if session.counts != counts {

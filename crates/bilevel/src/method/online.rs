@@ -44,6 +44,10 @@ impl<D: Dynamics, E: Element> Method<E> for Online<D> {
         format!("online:{}", self.steps)
     }
 
+    fn counts_calls(&self) -> bool {
+        true
+    }
+
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         if self.steps == 0 {
             return configuration("steps", "at least one inner step is needed");
@@ -61,7 +65,7 @@ impl<D: Dynamics, E: Element> Method<E> for Online<D> {
         let first = memory.number(STEP).unwrap_or(0.0) as usize;
         for step in first..first + self.steps {
             let (next, moved) = session.step_jvp(step, &state, &du, &tangents)?;
-            session.alive(vector::bytes(&tangents) + vector::bytes(&moved));
+            session.alive(vector::bytes(&tangents) + vector::bytes(&moved) + vector::bytes(&du));
             (state, tangents) = (next, moved);
         }
         let v = state[..session.m].to_vec();

@@ -42,7 +42,7 @@ pub struct Penalty {
 impl Penalty {
     /// γ from 1 to `gamma` in tenfold stages, each minimised by Newton's method.
     pub fn new(gamma: f64) -> Self {
-        let stages = gamma.max(1.0).log10().ceil() as usize;
+        let stages = if gamma.is_finite() { gamma.max(1.0).log10().ceil() as usize } else { 0 };
         let first = gamma / 10_f64.powi(stages as i32);
         Self {
             gamma: first,
@@ -75,6 +75,7 @@ impl Penalty {
     pub fn solve<E: Element>(&self, ask: &Ask<'_, E>) -> Result<Saddle<E>> {
         self.check()?;
         let mut session = ask.session(None)?;
+        session.needs_whole_data("the penalty method")?;
         let v0 = session.initial(ask.v0)?;
         let stages = if let Schedule::Stages(stages) = self.schedule { stages } else { 1 };
         let mut weights = Weights { multipliers: zeros(&v0), gamma: self.gamma };
@@ -134,8 +135,21 @@ pub(super) fn finish<E: Element>(
     gradient: Vec<Tensor<E>>,
     iterations: usize,
     error: Option<ErrorEstimate>,
+    stationarity: Stationarity,
 ) -> Result<Hypergradient<E>> {
-    let value = session.outer_value(&v, 0)?;
+    let outer = session.outer(&v, 0, iterations)?;
+    let value = outer.value;
+    // At a minimum of the penalised objective, its gradient is the difference of f_v and what holds it.
+    let rest = stationarity.gradient / norm(&outer.by_v).max(f64::MIN_POSITIVE);
+    let mut warnings = Vec::new();
+    if rest > STATIONARY && !stationarity.on_its_way {
+        let solver = "the minimisation of the penalised objective over v (‖∇_v L‖ / ‖f_v‖)";
+        let error = Error::NotConverged { solver, residual: rest, tolerance: STATIONARY, iterations };
+        if !stationarity.accept {
+            return Err(error);
+        }
+        warnings.push(error.to_string());
+    }
     let (inner_value, slope) = session.inner(&v, 0, iterations)?;
     session.alive(8 * bytes(&v));
     let mut report = session.report(value);
@@ -143,8 +157,21 @@ pub(super) fn finish<E: Element>(
     report.inner_grad_norm = Some(norm(&slope));
     report.inner_steps = iterations;
     report.error = error;
+    report.warnings = warnings;
     Ok(Hypergradient { gradient, inner_solution: v, report })
 }
+
+/// How well v minimises a penalised objective, and what is made of it.
+pub(super) struct Stationarity {
+    /// ‖∇_v L‖
+    pub(super) gradient: f64,
+    pub(super) accept: bool,
+    /// Whether it need not be there yet: later calls go on from here.
+    pub(super) on_its_way: bool,
+}
+
+/// The largest ‖∇_v L‖ / ‖f_v‖ that counts as a minimum: the hypergradient errs by about as much.
+const STATIONARY: f64 = 1e-2;
 
 impl<E: Element> Method<E> for Penalty {
     fn name(&self) -> String {
@@ -154,6 +181,7 @@ impl<E: Element> Method<E> for Penalty {
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         self.check()?;
         let mut session = ask.session(None)?;
+        session.needs_whole_data("the penalty method")?;
         let (stages, first, mut v) = match self.schedule {
             Schedule::Stages(stages) => (stages, self.gamma, session.initial(ask.v0)?),
             Schedule::PerCall => {
@@ -168,13 +196,14 @@ impl<E: Element> Method<E> for Penalty {
         };
         let mut weights = Weights { multipliers: zeros(&v), gamma: first };
         let (mut gradient, mut error, mut iterations) = (Vec::new(), None, 0);
-        let mut slopes = Vec::with_capacity(stages);
+        let (mut slopes, mut rest) = (Vec::with_capacity(stages), 0.0);
         for stage in 0..stages {
             weights.gamma = first * self.factor.powi(stage as i32);
             let (point, done) = minimise(&mut session, &weights, false, v, &self.descent)?;
             v = point;
             iterations += done;
-            let (_, by_u, _) = session.penalised(&v, &weights, iterations)?;
+            let (_, by_u, by_v) = session.penalised(&v, &weights, iterations)?;
+            rest = norm(&by_v);
             // Richardson: the error is proportional to 1/γ.
             if stage > 0 && self.factor > 1.0 {
                 let change = norm(&difference(&by_u, &gradient));
@@ -199,7 +228,9 @@ impl<E: Element> Method<E> for Penalty {
         if self.schedule == Schedule::PerCall {
             memory.keep(POINT, v.clone());
         }
-        let mut result = finish(&mut session, v, gradient, iterations, error)?;
+        let on_its_way = self.schedule == Schedule::PerCall;
+        let stationarity = Stationarity { gradient: rest, accept: self.accept, on_its_way };
+        let mut result = finish(&mut session, v, gradient, iterations, error, stationarity)?;
         result.report.warnings.extend(warning);
         Ok(result)
     }

@@ -19,6 +19,10 @@ impl<M: Method<E>, E: Element> Method<E> for Repeated<M> {
         format!("{} ×{}", self.method.name(), self.calls)
     }
 
+    fn counts_calls(&self) -> bool {
+        self.method.counts_calls()
+    }
+
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         if self.calls == 0 {
             return configuration("calls", "at least one is needed");
@@ -30,6 +34,8 @@ impl<M: Method<E>, E: Element> Method<E> for Repeated<M> {
             result.report.counts += before.counts;
             result.report.seconds += before.seconds;
             result.report.inner_steps += before.inner_steps;
+            result.report.tape_bytes = result.report.tape_bytes.max(before.tape_bytes);
+            result.report.warnings.extend(before.warnings);
             result.report.trajectory_bytes = result.report.trajectory_bytes.max(before.trajectory_bytes);
         }
         Ok(result)

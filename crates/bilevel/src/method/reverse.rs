@@ -110,6 +110,8 @@ impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
             Window::Tolerance(_) => return configuration("window", "the tolerance must be positive"),
         };
         let mut session = ask.session(Some(&self.dynamics))?;
+        // A window that finds its own length goes all the way where u gives the initial point.
+        session.later_steps_only = window < self.steps || (tolerance.is_some() && !session.has_start());
         let start = session.initial(ask.v0)?;
         let (trajectory, last) = Trajectory::run(&mut session, start, self.steps, window, self.keep)?;
         let (v, slots) = last.split_at(session.m);
@@ -126,7 +128,8 @@ impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
                 cotangent = earlier;
                 norms.push(vector::norm(&cotangent));
             }
-            left_out = tail(&norms, vector::norm(&part), step);
+            // What flows on into an initial point that u gives is more than a tail of the steps: nothing is known of it.
+            left_out = if session.has_start() { None } else { tail(&norms, vector::norm(&part), step) };
             let Some(tolerance) = tolerance else { return Ok(true) };
             let small = |rest: f64| rest <= tolerance * vector::norm(&gradient);
             Ok(step == 0 || differentiated < 3 || !left_out.is_some_and(small))
@@ -135,7 +138,9 @@ impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
         if whole && let Some(part) = session.start_vjp(&cotangent)? {
             vector::axpy(1.0, &part, &mut gradient);
         }
+        let look = session.look(v, self.steps)?;
         let mut report = session.report(outer.value);
+        (report.inner_value, report.inner_grad_norm) = look;
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(differentiated);
         report.error = if whole { Some(ErrorEstimate::Bound(0.0)) } else { left_out.map(ErrorEstimate::Estimate) };

@@ -3,7 +3,6 @@
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::dynamics::{Dynamics, Hyper, Momentum};
 use crate::error::{Error, Result, configuration};
-use crate::report::ErrorEstimate;
 use crate::session::Session;
 use crate::vector;
 use autodiff::{Element, Tensor};
@@ -100,7 +99,7 @@ impl Exact {
     }
 
     fn bytes(&self) -> usize {
-        8 * self.point.len() * (3 + self.full.len())
+        8 * self.point.len() * (3 + self.full.len()) + self.put_aside.len()
     }
 
     /// The point and the velocity as numbers.
@@ -186,10 +185,11 @@ impl<E: Element> Method<E> for Reversible {
         if let Some(part) = session.start_vjp(&cotangent)? {
             vector::axpy(1.0, &part, &mut gradient);
         }
+        let look = session.look(&inner_solution, self.steps)?;
         let mut report = session.report(outer.value);
+        (report.inner_value, report.inner_grad_norm) = look;
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(self.steps);
-        report.error = Some(ErrorEstimate::Bound(0.0));
         Ok(Hypergradient { gradient, inner_solution, report })
     }
 }

@@ -12,7 +12,7 @@ pub enum Keep {
     /// All that are differentiated.
     #[default]
     All,
-    /// As many as fit in so many bytes beside the one at hand, the others recomputed from them: with `s` kept and at most
+    /// As many as fit in so many bytes beside the one at hand and the next, the others recomputed from them: with `s` kept and at most
     /// `r` evaluations of each step, `(s + r)! / (s! r!)` steps. (Griewank, Walther: Revolve, ACM TOMS 26, 2000.)
     Bytes(usize),
     /// `2√T` states: about one more forward pass.
@@ -27,7 +27,7 @@ pub(super) struct Trajectory<E: Element> {
     kept: Vec<(usize, Vec<Tensor<E>>)>,
     steps: std::ops::Range<usize>,
     places: usize,
-    /// Whether the state at hand is one beside those that are kept.
+    /// Whether the state at hand and the next are beside those that are kept.
     recomputes: bool,
 }
 
@@ -43,11 +43,14 @@ impl<E: Element> Trajectory<E> {
         let (window, size) = (window.min(steps), vector::bytes(&start).max(1));
         let places = match keep {
             Keep::All => window,
-            Keep::Bytes(bytes) => (bytes / size).saturating_sub(1).min(window),
+            Keep::Bytes(bytes) => (bytes / size).saturating_sub(2).min(window),
             Keep::SquareRoot => (2.0 * (window as f64).sqrt()).ceil() as usize,
         };
         if places == 0 {
-            return configuration("storage", format!("two states are the least that can be kept: {} bytes", 2 * size));
+            return configuration(
+                "storage",
+                format!("three states are the least: one kept, two at hand, {} bytes", 3 * size),
+            );
         }
         let first = steps - window;
         let mut state = start;
@@ -77,9 +80,9 @@ impl<E: Element> Trajectory<E> {
                 self.kept.push((here, state.clone()));
                 next = next_kept(here, step + 1, self.places - self.kept.len());
             }
-            session.alive((self.kept.len() + usize::from(self.recomputes)) * size);
+            session.alive((self.kept.len() + if self.recomputes { 2 } else { 0 }) * size);
         }
-        session.alive((self.kept.len() + usize::from(self.recomputes)) * size);
+        session.alive((self.kept.len() + if self.recomputes { 2 } else { 0 }) * size);
         Ok(state)
     }
 

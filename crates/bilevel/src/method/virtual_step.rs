@@ -42,7 +42,8 @@ impl<E: Element> Method<E> for VirtualStep {
 /// Urtasun, ICML 2018, equations 7 and 8.)
 pub fn example_weights<E: Element>(hypergradient: &Tensor<E>) -> Tensor<E> {
     let zero = E::from_f64(0.0);
-    let clipped = hypergradient.map(|h| if h < zero { -h } else { zero });
+    // NaN is neither, and stays.
+    let clipped = hypergradient.map(|h| if h >= zero { zero } else { -h });
     let sum: E = clipped.data().iter().copied().sum();
     if sum > zero { clipped.map(|w| w / sum) } else { clipped }
 }

@@ -2,14 +2,14 @@
 
 use super::problems::Named;
 use bilevel::{
-    Amigo, AugmentedLagrangian, F2sa, FiniteDifference, FirstOrder, FixedPoint, Forward, GradientDescent, Implicit,
-    Inner, Keep, LinearSolver, Method, Mrbo, Online, Penalty, Repeated, Reverse, Reversible, Saba, Soba, StocBio,
-    VirtualStep,
+    Amigo, AugmentedLagrangian, Bome, F2sa, FiniteDifference, FirstOrder, FixedPoint, FixedPointSolver, Forward,
+    GradientDescent, Implicit, Inner, Keep, LinearSolver, Method, Mrbo, Online, Pbgd, Penalty, Repeated, Reverse,
+    Reversible, Saba, Soba, StocBio, VirtualStep,
 };
 use std::error::Error;
 use std::str::FromStr;
 
-pub(super) const LIST: [(&str, &str); 24] = [
+pub(super) const LIST: [(&str, &str); 28] = [
     ("reverse", "reverse mode through all inner steps"),
     ("truncated:K", "through the last K steps; with a fraction like 1e-3, as many as it takes"),
     ("checkpointed[:BYTES]", "reverse mode with 2√T states, or as many as fit"),
@@ -22,10 +22,14 @@ pub(super) const LIST: [(&str, &str); 24] = [
     ("neumann[:TERMS]", "by a Neumann series"),
     ("nystrom[:RANK]", "by a Nyström approximation, damping 0.01"),
     ("identity", "as if the Hessian were the identity over the rate"),
-    ("fixed-point", "the fixed point of the update rule"),
+    ("fixed-point", "the fixed point of the update rule, by iteration"),
+    ("fixed-point-gmres", "by generalised minimal residuals"),
+    ("fixed-point-bicgstab", "by stabilised biconjugate gradients"),
     ("penalty[:GAMMA]", "‖∇_v g‖² penalised, up to γ = 10⁵"),
     ("augmented-lagrangian[:GAMMA]", "with multipliers, γ = 1"),
     ("f2sa[:GAMMA]", "two inner solutions, first derivatives only, γ = 1000"),
+    ("pbgd[:GAMMA]", "the value-function gap as a penalty, γ = 100; as many calls as inner steps"),
+    ("bome", "a barrier on the gap that sets its own weight; as many calls as inner steps"),
     ("finite-difference", "one virtual step, a difference in place of a product (DARTS)"),
     ("virtual-step", "one virtual step (L2RW, Meta-Weight-Net)"),
     ("first-order", "through the initial point, curvature left out (FOMAML)"),
@@ -44,7 +48,8 @@ pub(super) fn parse(text: &str, named: &Named, steps: usize) -> Result<Box<dyn M
     let inner = || Inner::steps(GradientDescent::new(rate), steps);
     let takes_setting =
         LIST.iter().any(|(known, _)| known.split(['[', ':']).next() == Some(name) && known.contains(':'));
-    if let (Some(setting), false) = (setting, takes_setting) {
+    let known = LIST.iter().any(|(known, _)| known.split(['[', ':']).next() == Some(name));
+    if let (Some(setting), false, true) = (setting, takes_setting, known) {
         return Err(format!("method `{text}`: `{name}` takes no `{setting}`").into());
     }
     let settled = |method: Box<dyn Method<f64>>| Box::new(Repeated { method, calls: steps }) as Box<dyn Method<f64>>;
@@ -80,6 +85,10 @@ pub(super) fn parse(text: &str, named: &Named, steps: usize) -> Result<Box<dyn M
         "nystrom" => Box::new(Implicit::nystrom(inner(), number(text, setting, 10)?, 0.01)),
         "identity" => Box::new(Implicit::new(inner(), LinearSolver::Identity { rate })),
         "fixed-point" => Box::new(FixedPoint::new(rule, steps)),
+        "fixed-point-gmres" => Box::new(FixedPoint::new(rule, steps).solver(FixedPointSolver::Gmres(50))),
+        "fixed-point-bicgstab" => Box::new(FixedPoint::new(rule, steps).solver(FixedPointSolver::BiCgStab)),
+        "pbgd" => settled(Box::new(Pbgd { rate, gamma: number(text, setting, 100.0)?, steps: 5 })),
+        "bome" => settled(Box::new(Bome { rate, rate_v: 0.1 * rate, eta: 0.5, steps: 5 })),
         "penalty" => Box::new(Penalty::new(number(text, setting, 1e5)?)),
         "augmented-lagrangian" => Box::new(AugmentedLagrangian::new(number(text, setting, 1.0)?).tolerance(1e-8)),
         "f2sa" => Box::new(F2sa::new(rate, number(text, setting, 1e3)?, steps)),

@@ -25,8 +25,11 @@ fn evaluations(row: &Row) -> f64 {
 
 /// The comparison as an SVG document.
 pub(super) fn svg(name: &str, comparison: &Comparison) -> Result<String, Box<dyn Error>> {
-    let rows: Vec<(&Row, f64)> =
-        comparison.methods.iter().filter_map(|row| Some((row, row.relative_error?.max(LEAST)))).collect();
+    let rows: Vec<(&Row, f64)> = comparison
+        .methods
+        .iter()
+        .filter_map(|row| Some((row, row.relative_error.filter(|e| e.is_finite())?.max(LEAST))))
+        .collect();
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, (980, 420)).into_drawing_area();

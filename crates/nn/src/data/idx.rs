@@ -17,7 +17,9 @@ pub fn idx<E: Element>(images: &Path, labels: &Path, classes: usize) -> Result<D
     if label_shape[..] != [*rows] {
         return fail(labels, format!("labels of shape {label_shape:?} for {rows} images"));
     }
-    let features: usize = rest.iter().product();
+    // Their product with the rows was checked, but there may be no rows.
+    let features = rest.iter().try_fold(1_usize, |n, &len| n.checked_mul(len));
+    let Some(features) = features else { return fail(images, format!("shape {shape:?} is too large")) };
     let inputs = pixels.iter().map(|&p| E::from_f64(f64::from(p) / 255.0)).collect();
     Dataset::new(Tensor::new(&[*rows, features], inputs)?, found.into_iter().map(usize::from).collect(), classes)
 }

@@ -30,6 +30,10 @@ impl<E: Element> Method<E> for Amigo {
         "amigo".to_owned()
     }
 
+    fn counts_calls(&self) -> bool {
+        true
+    }
+
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         check(&[self.rate, self.adjoint_rate])?;
         let mut session = ask.session(None)?;

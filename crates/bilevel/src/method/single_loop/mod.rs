@@ -63,8 +63,13 @@ fn adjoint_sgd<E: Element>(
     rate: f64,
     batches: std::ops::Range<usize>,
 ) -> Result<Vec<Tensor<E>>> {
-    for batch in batches {
-        let mut hessian = session.hessian(v, batch)?;
+    // Of whole data, what does not depend on w is computed once.
+    let whole = matches!(session.data.inner, crate::Source::Whole(_));
+    let mut hessian = session.hessian(v, batches.start)?;
+    for (i, batch) in batches.enumerate() {
+        if i > 0 && !whole {
+            hessian = session.hessian(v, batch)?;
+        }
         let image = session.hvp(&mut hessian, &w)?;
         axpy(-rate, &image, &mut w);
         axpy(rate, b, &mut w);

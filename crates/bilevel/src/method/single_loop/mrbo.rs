@@ -53,6 +53,10 @@ impl<E: Element> Method<E> for Mrbo {
         "mrbo".to_owned()
     }
 
+    fn counts_calls(&self) -> bool {
+        true
+    }
+
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         check(&[self.rate, self.neumann_rate, self.momentum])?;
         if self.momentum > 1.0 {

@@ -68,6 +68,10 @@ impl<E: Element> Method<E> for Saba {
         "saba".to_owned()
     }
 
+    fn counts_calls(&self) -> bool {
+        true
+    }
+
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         check(&[self.rate])?;
         let (inner_period, outer_period) = (period(&ask.data.inner)?, period(&ask.data.outer)?);

@@ -25,6 +25,10 @@ impl<E: Element> Method<E> for Soba {
         "soba".to_owned()
     }
 
+    fn counts_calls(&self) -> bool {
+        true
+    }
+
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         check(&[self.rate])?;
         let mut session = ask.session(None)?;

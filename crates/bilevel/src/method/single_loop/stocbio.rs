@@ -29,6 +29,10 @@ impl<E: Element> Method<E> for StocBio {
         "stocbio".to_owned()
     }
 
+    fn counts_calls(&self) -> bool {
+        true
+    }
+
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         check(&[self.rate, self.neumann_rate])?;
         let mut session = ask.session(None)?;

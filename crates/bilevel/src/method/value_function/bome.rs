@@ -32,6 +32,10 @@ impl<E: Element> Method<E> for Bome {
         "bome".to_owned()
     }
 
+    fn counts_calls(&self) -> bool {
+        true
+    }
+
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         check(self.rate, self.steps, self.eta)?;
         check(self.rate_v, self.steps, self.eta)?;

@@ -11,7 +11,7 @@ use autodiff::Element;
 ///
 /// With exact y and z the error is O(1/γ). Both go on from where they were at the last outer step.
 ///
-/// Time: `2·steps` inner and `steps` outer gradients. Memory: five vectors.
+/// Time: `2·steps + 3` inner and `steps + 1` outer gradients. Memory: five vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct F2sa {
     /// The step size, for g and for `g + f/γ`.
@@ -37,6 +37,10 @@ const Z: &str = "f2sa z";
 impl<E: Element> Method<E> for F2sa {
     fn name(&self) -> String {
         "f2sa".to_owned()
+    }
+
+    fn counts_calls(&self) -> bool {
+        true
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {

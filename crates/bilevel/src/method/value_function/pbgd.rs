@@ -12,7 +12,7 @@ use autodiff::Element;
 ///
 /// A single-loop method: it is right when v has settled, so it is meant for [`solve`](crate::Problem::solve).
 ///
-/// Time of a call: `steps + 3` inner and two outer gradients. Memory: four vectors.
+/// Time of a call: `steps + 4` inner and two outer gradients. Memory: four vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pbgd {
     /// The step size, for g and for `g + f/γ`.
@@ -29,6 +29,10 @@ const Z: &str = "pbgd z";
 impl<E: Element> Method<E> for Pbgd {
     fn name(&self) -> String {
         "pbgd".to_owned()
+    }
+
+    fn counts_calls(&self) -> bool {
+        true
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
