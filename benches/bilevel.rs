@@ -41,8 +41,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let fixed =
         FixedPoint { tolerance: 1e-3, ..FixedPoint::new(rule.clone(), STEPS).solver(FixedPointSolver::Iteration) };
     let (adam, calls) = (Descent::steps(Adam::new(0.01), 50), 50.0);
-    let penalty = Penalty { gamma: 1.0, schedule: Schedule::Stages(1), descent: adam.clone(), ..Penalty::new(1.0) };
-    let lagrangian = AugmentedLagrangian { descent: adam, ..AugmentedLagrangian::new(1.0).constant(1) };
+    let penalty =
+        Penalty { gamma: 1.0, schedule: Schedule::Stages(1), descent: adam.clone(), accept: true, ..Penalty::new(1.0) };
+    let lagrangian = AugmentedLagrangian { descent: adam, accept: true, ..AugmentedLagrangian::new(1.0).constant(1) };
     let soba = Soba { rate: 0.5 };
     let amigo = Amigo { rate: 0.5, steps: 10, adjoint_rate: 0.5, adjoint_steps: 10 };
     let virtual_step = VirtualStep::new(0.5);

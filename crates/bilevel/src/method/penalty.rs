@@ -162,6 +162,7 @@ pub(super) fn finish<E: Element>(
 }
 
 /// How well v minimises a penalised objective, and what is made of it.
+#[derive(Clone, Copy)]
 pub(super) struct Stationarity {
     /// ‖∇_v L‖
     pub(super) gradient: f64,
