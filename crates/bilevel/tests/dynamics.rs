@@ -114,11 +114,11 @@ fn rules_make_the_steps_their_papers_say() {
 }
 
 /// v ↦ projection of v + u, one step.
-fn project(set: Set, v: &Tensor<f64>, f: &Tensor<f64>) -> (Tensor<f64>, Tensor<f64>) {
+fn project(set: &Set, v: &Tensor<f64>, f: &Tensor<f64>) -> (Tensor<f64>, Tensor<f64>) {
     let f = f.clone();
     let moved = Map::new(|s| vec![s.point[0] + s.upper[0]]);
     let problem = Problem::new(move |_, v| v[0].constant(&f).dot(&v[0]), |_, v| v[0].sum_all());
-    let rule = Projected { dynamics: moved, set };
+    let rule = Projected { dynamics: moved, set: set.clone() };
     let found = problem.hypergradient(&[v.clone()], &[Tensor::zeros(v.dims())], &Reverse::new(rule, 1)).unwrap();
     (found.inner_solution[0].clone(), found.gradient[0].clone())
 }
@@ -133,13 +133,13 @@ proptest! {
         which in 0..5_usize,
     ) {
         let sets = [
-            Set::Box { low: -0.5, high: 0.7 },
-            Set::Simplex { sum: 1.5 },
-            Set::L1Ball { radius: 1.5 },
-            Set::L2Ball { radius: 1.5 },
-            Set::Soft { threshold: 0.3 },
+            Set::between(-0.5, 0.7),
+            Set::simplex(1.5),
+            Set::l1_ball(1.5),
+            Set::l2_ball(1.5),
+            Set::soft(0.3),
         ];
-        let (set, v, f) = (sets[which], Tensor::from(v), wave(&[5], 0.3));
+        let (set, v, f) = (&sets[which], Tensor::from(v), wave(&[5], 0.3));
         let (p, gradient) = project(set, &v, &f);
         // The optimality condition of a projection: ⟨v − p, q − p⟩ ≤ 0 for every q in the set.
         let q = Tensor::from(other);
@@ -151,7 +151,8 @@ proptest! {
             _ => p.clone(),
         };
         prop_assert!((&v - &p).dot(&(&inside - &p)).item() <= 1e-12);
-        if let Set::Soft { threshold } = set {
+        if let Set::Soft { .. } = set {
+            let threshold = 0.3;
             // Its own condition: v − p is a subgradient of the threshold times the norm.
             for (v, p) in v.data().iter().zip(p.data()) {
                 prop_assert!((v - p).abs() <= threshold + 1e-15 && (*p == 0.0 || (v - p - threshold * p.signum()).abs() < 1e-15));
@@ -176,7 +177,7 @@ fn rules_that_cannot_work_say_so() {
     let rules: [Box<dyn Dynamics>; 4] = [
         Box::new(GradientDescent::new(Hyper::upper(3))),
         Box::new(GradientDescent::new(Hyper::upper_element(0, 2))),
-        Box::new(Projected { dynamics: GradientDescent::new(0.1), set: Set::Box { low: 1.0, high: 0.0 } }),
+        Box::new(Projected { dynamics: GradientDescent::new(0.1), set: Set::between(1.0, 0.0) }),
         Box::new(Map::new(|s| vec![s.point[0].sum_all()])),
     ];
     for rule in &rules {
@@ -199,4 +200,30 @@ fn single_precision_agrees() {
     let exact = problem.hypergradient(&[u.clone()], &[v0.clone()], &Reverse::new(&rule, 5)).unwrap();
     let found = problem.hypergradient(&[u.cast::<f32>()], &[v0.cast::<f32>()], &Reverse::new(&rule, 5)).unwrap();
     assert!(relative(&found.gradient[0].cast(), &exact.gradient[0]) < 1e-5);
+}
+
+#[test]
+fn the_numbers_of_a_set_may_be_learnt() {
+    // One step to a fixed point w, then the projection; f = ⟨t, v⟩. Against differences by the set's own number.
+    let (w, t) = (Tensor::from([1.3, -0.7, 0.4, 2.1]), wave(&[4], 0.6));
+    let sets = [
+        Set::simplex(Hyper::upper(0)),
+        Set::l1_ball(Hyper::upper(0)),
+        Set::l2_ball(Hyper::upper(0)),
+        Set::soft(Hyper::upper(0)),
+        Set::between(-0.2, Hyper::upper(0)),
+    ];
+    for set in sets {
+        let (w, t) = (w.clone(), t.clone());
+        let rule = Projected { dynamics: Map::new(move |s| vec![s.point[0].constant(&w)]), set };
+        let problem = Problem::new(move |_, v| v[0].constant(&t).dot(&v[0]), |_, v| v[0].sum_all());
+        let at = |x: f64| {
+            let found = problem.hypergradient(&[Tensor::scalar(x)], &[Tensor::zeros(&[4])], &Reverse::new(&rule, 1));
+            found.unwrap()
+        };
+        let h = 1e-4;
+        let difference = (at(0.9 + h).report.outer_value - at(0.9 - h).report.outer_value) / (2.0 * h);
+        let found = at(0.9).gradient[0].item();
+        assert!((found - difference).abs() < 1e-7 && difference.abs() > 1e-3, "{found} {difference}");
+    }
 }

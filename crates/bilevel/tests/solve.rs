@@ -25,7 +25,7 @@ fn weights_on_the_simplex_stay_there() {
     );
     let (u, v0) = ([Tensor::full(&[3], 1.0 / 3.0)], [Tensor::scalar(0.0)]);
     let method = Implicit::cg(Inner::newton());
-    let optimizer = Projected { dynamics: GradientDescent::new(0.01), set: Set::Simplex { sum: 1.0 } };
+    let optimizer = Projected { dynamics: GradientDescent::new(0.01), set: Set::simplex(1.0) };
     let options = Options::default().iterations(50);
     let mut solver = problem.solve(&ask(&problem, &u, &v0), &method, &optimizer, options).unwrap();
     let mut first = None;
@@ -173,6 +173,30 @@ proptest! {
     }
 
     #[test]
+    fn every_family_agrees_with_finite_differences(salt in 0.0..6.0_f64) {
+        // Strongly convex inside, not quadratic; the inner problem is solved by Newton's method for the differences.
+        let (a, t) = (WellPosed::new(salt).a, wave(&[N], salt + 0.7));
+        let problem = Problem::new(
+            move |u, v| (v[0] - &t).square().sum_all() * 0.5 + u[0].sin().sum_all() + v[0].cos().sum_all(),
+            move |u, v| {
+                let image = v[0].constant(&a).matmul(&v[0]);
+                v[0].dot(&image) * 0.5 + (v[0] * 0.5).exp().sum_all() - (u[0].sin() * v[0]).sum_all()
+            },
+        );
+        let (u, v0) = ([wave(&[N], salt + 1.1)], [Tensor::zeros(&[N])]);
+        let rule = GradientDescent::new(0.2);
+        let tight = Implicit::cg(Inner::newton()).tolerance(1e-13);
+        let (reverse, forward) = (Reverse::new(rule.clone(), 400), bilevel::Forward::new(rule.clone(), 400));
+        let (fixed, multipliers) = (bilevel::FixedPoint::new(rule, 400), bilevel::AugmentedLagrangian::new(1.0));
+        let methods: [&dyn bilevel::Method<f64>; 5] = [&tight, &reverse, &forward, &fixed, &multipliers];
+        let reference = bilevel::Reference::FiniteDifferences(Inner::newton());
+        let table = problem.compare(&ask(&problem, &u, &v0), &methods, &reference).unwrap();
+        for row in &table.methods {
+            prop_assert!(row.relative_error.is_some_and(|e| e < 1e-7), "{row:?}");
+        }
+    }
+
+    #[test]
     fn the_hypergradient_of_a_sum_of_problems_is_the_sum(salt in 0.0..6.0_f64) {
         // Two problems side by side: u, v and objectives of both.
         let (a, b) = (WellPosed::new(salt), WellPosed::new(salt + 1.0));
@@ -216,7 +240,7 @@ fn the_nonconvex_toy_has_three_minima() {
             sum.square() + u[0] * sum.sin().square()
         },
     );
-    let optimizer = Projected { dynamics: GradientDescent::new(0.02), set: Set::Box { low: 0.0, high: 3.0 } };
+    let optimizer = Projected { dynamics: GradientDescent::new(0.02), set: Set::between(0.0, 3.0) };
     let method = Implicit::cg(Inner::newton());
     for (start, x, value) in [(0.1, 0.3824, 0.44271), (1.5, 1.2152, 0.19991), (2.7, 2.8296, 1.24346)] {
         let (u, v0) = ([Tensor::scalar(start)], [Tensor::scalar(-start)]);

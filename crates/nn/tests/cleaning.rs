@@ -80,3 +80,22 @@ fn line_15_corrupted_labels_differ_and_the_positive_class_is_corrupted() {
     approx::assert_relative_eq!(found.f1, 0.4);
     assert!(detection(&flags, &[true]).is_err());
 }
+
+#[test]
+fn ten_thousand_steps_of_the_softmax_model_store_iterates_not_graphs() {
+    let [train, trusted] = digits::<f64>().unwrap().split([20, 20], &mut rng(1)).unwrap();
+    let mlp = Mlp::new(&[64, 10], Activation::Relu).unwrap();
+    let problem = nn::cleaning::hyper_cleaning(&mlp, 1e-2);
+    let arrays = |set: &nn::data::Dataset<f64>| {
+        [set.inputs().clone(), nn::loss::one_hot::<f64>(set.labels(), set.classes()).unwrap()]
+    };
+    let (inner, outer) = (arrays(&train), arrays(&trusted));
+    let (u, v0) = ([Tensor::zeros(&[20])], [Tensor::zeros(&[64, 10]), Tensor::zeros(&[10])]);
+    let at = |steps: usize| {
+        let method = Reverse::new(GradientDescent::new(0.5), steps);
+        problem.hypergradient_on(&u, &v0, bilevel::Data::new(&outer, &inner), &method).unwrap().report
+    };
+    let (short, long) = (at(10), at(10_000));
+    assert_eq!(long.trajectory_bytes, 10_000 * 650 * 8);
+    assert_eq!(long.tape_bytes, short.tape_bytes);
+}

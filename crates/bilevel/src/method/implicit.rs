@@ -5,7 +5,7 @@ use crate::error::{Error, Result, configuration};
 use crate::estimate::{Known, bound, estimate, undamped};
 use crate::inner::Inner;
 use crate::krylov::{Solution, Stop, bicgstab, cg, gmres, neumann, nystrom};
-use crate::vector::{axpy, bytes, norm, scaled};
+use crate::vector::{axpy, bytes, dot, norm, scaled};
 use autodiff::{Element, Tensor};
 
 /// How `(H + dI)·w = f_v` is solved.
@@ -240,6 +240,11 @@ impl<E: Element> Method<E> for Implicit {
         axpy(-1.0, &image, &mut gradient);
 
         let curvature = solution.lanczos.and_then(|l| l.extremes()).map(|(low, high)| (low - d, high - d));
+        // Without Ritz values, the curvature along the solution: wᵀHw = wᵀ(b − r − d·w).
+        let along = (!solution.residual.is_empty()).then(|| {
+            let square = dot(&w, &w);
+            (dot(&w, b) - dot(&w, &solution.residual)) / square - d
+        });
         let known = Known {
             v,
             inner_gradient: &solved.gradient,
@@ -253,7 +258,8 @@ impl<E: Element> Method<E> for Implicit {
         let verified = self.verify && !known.residual.is_nan();
         let mut error = if verified { bound(&mut session, &known, solved.steps)? } else { None };
         if error.is_none()
-            && let Some((mu, _)) = curvature.filter(|(mu, _)| *mu > 0.0)
+            && !known.residual.is_nan()
+            && let Some(mu) = curvature.map(|(low, _)| low).or(along).filter(|mu| *mu > 0.0)
         {
             match estimate(&mut session, &known, mu, solved.steps) {
                 Ok(estimate) => error = Some(estimate),
