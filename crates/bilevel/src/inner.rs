@@ -74,7 +74,7 @@ impl Inner {
         let mut solved = match &self.how {
             How::Given => {
                 let (value, gradient) = session.inner(&start, 0, 0)?;
-                Solved { v: start, value, gradient, steps: 0, warning: None }
+                Solved { v: start, value, gradient, steps: 0, batch: 0, warning: None }
             }
             How::Newton(iterations) => {
                 let mut objective = InnerObjective { session };
@@ -84,6 +84,7 @@ impl Inner {
                     value: found.value,
                     gradient: found.gradient,
                     steps: found.iterations,
+                    batch: 0,
                     warning: None,
                 }
             }
@@ -100,7 +101,7 @@ impl Inner {
                 }
                 state.truncate(m);
                 let (value, gradient) = session.inner(&state, done, done)?;
-                Solved { v: state, value, gradient, steps: done, warning: None }
+                Solved { v: state, value, gradient, steps: done, batch: done, warning: None }
             }
         };
         if let Some(tolerance) = self.tolerance
@@ -123,6 +124,8 @@ pub(crate) struct Solved<E: Element> {
     pub(crate) value: f64,
     pub(crate) gradient: Vec<Tensor<E>>,
     pub(crate) steps: usize,
+    /// The number of the inner batch that value and gradient are of.
+    pub(crate) batch: usize,
     /// Set where the tolerance was not reached and that was accepted.
     pub(crate) warning: Option<String>,
 }

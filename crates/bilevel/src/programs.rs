@@ -5,6 +5,7 @@ use crate::error::{Error, Result, configuration};
 use crate::problem::{Problem, Shapes, Symbol};
 use autodiff::op::{Binary, Op, Reduce, Unary};
 use autodiff::{Disconnected, Program, Shape, Tensor, Value};
+use std::sync::OnceLock;
 
 /// `(u, v, data) ↦ objective`
 pub(crate) type Objective = dyn for<'t> Fn(&[Symbol<'t>], &[Symbol<'t>], &[Symbol<'t>]) -> Symbol<'t> + Send + Sync;
@@ -75,8 +76,8 @@ pub(crate) struct Programs {
     shapes: Shapes,
     /// Names of the upper variables.
     names: Vec<String>,
-    /// Whether `∇²_vv` and `∇²_uv` of both objectives are the same for every v.
-    pub(crate) quadratic: bool,
+    /// See [`Programs::quadratic`].
+    quadratic: OnceLock<bool>,
     /// Whether each upper variable reaches ∇_v g.
     pub(crate) in_inner_gradient: Vec<bool>,
 }
@@ -151,17 +152,22 @@ impl Programs {
             Some(start) => Some(Program::record_shapes(u, |u| start(u))?),
             None => None,
         };
-        let quadratic = [&outer, &inner].iter().all(|p| {
-            let wrt_uv: Vec<usize> = (0..n + m).collect();
-            Self::hessian_product_of(p, &wrt_uv, &wrt_v).is_ok_and(|h| {
-                let h = h.simplify();
-                !depends(&h, &wrt_v) && is_smooth(p, &wrt_v)
-            })
-        });
         let gradient = inner.grad_with(&wrt_v, Disconnected::Zeros)?;
         let in_inner_gradient = (0..n).map(|i| !unused(&gradient, i)).collect();
         let names = (0..n).map(|i| problem.name(0, i)).collect();
-        Ok(Self { outer, inner, start, shapes: shapes.clone(), names, quadratic, in_inner_gradient })
+        Ok(Self { outer, inner, start, shapes: shapes.clone(), names, quadratic: OnceLock::new(), in_inner_gradient })
+    }
+
+    /// Whether `∇²_vv` and `∇²_uv` of both objectives are the same for every v.
+    pub(crate) fn quadratic(&self) -> bool {
+        *self.quadratic.get_or_init(|| {
+            let (n, m) = self.counts();
+            let (wrt_v, wrt_uv): (Vec<usize>, Vec<usize>) = ((n..n + m).collect(), (0..n + m).collect());
+            [&self.outer, &self.inner].into_iter().all(|p| {
+                is_smooth(p, &wrt_v)
+                    && Self::hessian_product_of(p, &wrt_uv, &wrt_v).is_ok_and(|h| !depends(&h.simplify(), &wrt_v))
+            })
+        })
     }
 
     fn counts(&self) -> (usize, usize) {

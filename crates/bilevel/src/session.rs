@@ -193,7 +193,7 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// Whether both objectives are quadratic in v.
     pub(crate) fn quadratic(&self) -> bool {
-        self.programs.quadratic
+        self.programs.quadratic()
     }
 
     /// f, f_u, f_v; `step` says which outer batch, and where an error happened.

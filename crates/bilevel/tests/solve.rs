@@ -280,6 +280,12 @@ fn every_outer_step_sees_the_next_batches() {
         u[0] = &u[0] - &found.gradient[0] * 0.1;
         v = [found.inner_solution[0].clone()];
     }
+    // Newton's method solves the first inner batch: Hessian and mixed derivative are those of the same.
+    let (one, by_newton) = (training.batch(0), Implicit::cg(Inner::newton()));
+    let whole = problem.hypergradient_on(&u, &v0, Data::new(&outer, &one), &by_newton).unwrap();
+    let batched =
+        problem.hypergradient_on(&u, &v0, Data::new(&outer, &[]).inner_batches(&training), &by_newton).unwrap();
+    assert_eq!(batched.gradient[0].data(), whole.gradient[0].data());
     // One objective is minimised by these: batches are refused.
     let found = problem.hypergradient_on(&u, &v, data, &bilevel::Penalty::new(10.0)).unwrap_err();
     assert!(matches!(found, Error::Configuration { setting: "minibatches", .. }), "{found}");

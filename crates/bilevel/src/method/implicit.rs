@@ -187,7 +187,7 @@ impl<E: Element> Method<E> for Implicit {
         let solution = if let LinearSolver::Identity { rate } = self.solver {
             Solution { x: scaled(rate, b), residual: Vec::new(), relative: f64::NAN, iterations: 0, lanczos: None }
         } else {
-            let mut hessian = session.hessian(v, solved.steps)?;
+            let mut hessian = session.hessian(v, solved.batch)?;
             let nystrom_solver = matches!(self.solver, LinearSolver::Nystrom { .. });
             let mut product = |p: &[Tensor<E>]| {
                 let mut image = session.hvp(&mut hessian, p)?;
@@ -235,7 +235,7 @@ impl<E: Element> Method<E> for Implicit {
             warnings.push(error.to_string());
         }
         let w = solution.x;
-        let image = session.mixed(v, &w, solved.steps)?;
+        let image = session.mixed(v, &w, solved.batch)?;
         let mut gradient = outer.by_u.clone();
         axpy(-1.0, &image, &mut gradient);
 
@@ -256,12 +256,12 @@ impl<E: Element> Method<E> for Implicit {
         };
         let counts = session.counts;
         let verified = self.verify && !known.residual.is_nan();
-        let mut error = if verified { bound(&mut session, &known, solved.steps)? } else { None };
+        let mut error = if verified { bound(&mut session, &known, solved.batch)? } else { None };
         if error.is_none()
             && !known.residual.is_nan()
             && let Some(mu) = curvature.map(|(low, _)| low).or(along).filter(|mu| *mu > 0.0)
         {
-            match estimate(&mut session, &known, mu, solved.steps) {
+            match estimate(&mut session, &known, mu, solved.batch) {
                 Ok(estimate) => error = Some(estimate),
                 // The objectives are not finite where the estimate looked: that is no fault of the hypergradient.
                 Err(Error::NonFinite { .. }) => {

@@ -12,8 +12,9 @@ pub enum Keep {
     /// All that are differentiated.
     #[default]
     All,
-    /// As many as fit in so many bytes beside the one at hand and the next, the others recomputed from them: with `s` kept and at most
-    /// `r` evaluations of each step, `(s + r)! / (s! r!)` steps. (Griewank, Walther: Revolve, ACM TOMS 26, 2000.)
+    /// As many as fit in so many bytes beside the one at hand and the next, the others recomputed from them: with `s` kept
+    /// and at most `r` evaluations of each step, `(s + r)! / (s! r!)` steps. (Griewank, Walther: Revolve, ACM TOMS 26,
+    /// 2000.)
     Bytes(usize),
     /// `2√T` states: about one more forward pass.
     SquareRoot,
