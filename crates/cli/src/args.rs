@@ -29,6 +29,22 @@ pub(crate) enum Command {
     Compare(Compare),
 }
 
+/// Where results go beside the screen.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Files {
+    /// Write the results as JSON to FILE (- for standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Write the results as comma-separated values to FILE (- for standard output)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) csv: Option<PathBuf>,
+
+    /// Draw the results, into FILE
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
+}
+
 /// Takes the hypergradient of a bilevel problem by many methods, and compares each with the closed form, or with finite
 /// differences of the whole inner solve where there is none.
 #[derive(Debug, clap::Args)]
@@ -57,17 +73,8 @@ pub(crate) struct Compare {
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 
-    /// Write the results as JSON to FILE (- for standard output)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-
-    /// Write the results as comma-separated values to FILE (- for standard output)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) csv: Option<PathBuf>,
-
-    /// Draw error against cost and against memory, into FILE
-    #[arg(long, value_name = "FILE")]
-    pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: Files,
 
     /// List the problems and the methods
     #[arg(long)]
@@ -106,17 +113,8 @@ pub(crate) struct Modes {
     #[arg(long, default_value_t = 1)]
     pub(crate) threads: usize,
 
-    /// Write the results as JSON to FILE (- for standard output)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) json: Option<PathBuf>,
-
-    /// Write the results as comma-separated values to FILE (- for standard output)
-    #[arg(long, value_name = "FILE")]
-    pub(crate) csv: Option<PathBuf>,
-
-    /// Draw the multiples against the number of inputs, into FILE
-    #[arg(long, value_name = "FILE")]
-    pub(crate) svg: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: Files,
 
     /// List the functions and what an expression may hold
     #[arg(long)]

@@ -1,7 +1,7 @@
 //! `hypertape modes`.
 
 use crate::args;
-use crate::output::{Sink, Stream};
+use crate::output::{Sinks, Stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use modes::{Bench, Expression, Function, Settings, report};
 use std::error::Error;
@@ -18,12 +18,7 @@ pub(crate) fn run(args: &args::Modes) -> Result<(), Box<dyn Error>> {
     if !args.seconds.is_finite() || args.seconds < 0.0 {
         return Err(format!("--seconds {}: a number of seconds is needed, not below 0", args.seconds).into());
     }
-    // A file that cannot be written should be known before the work, not after.
-    let open = |path: &Option<std::path::PathBuf>| path.as_deref().map(Sink::open).transpose();
-    let (json, csv, svg) = (open(&args.json)?, open(&args.csv)?, open(&args.svg)?);
-    if [&json, &csv, &svg].into_iter().flatten().filter(|sink| sink.is_stdout()).count() > 1 {
-        return Err("only one of --json, --csv and --svg can go to standard output".into());
-    }
+    let sinks = Sinks::open(&args.files)?;
     let mut functions = Vec::new();
     // An expression alone is measured alone.
     let names =
@@ -44,16 +39,11 @@ pub(crate) fn run(args: &args::Modes) -> Result<(), Box<dyn Error>> {
         bar.set_message(format!("{}, n = {}", progress.function, progress.n));
     })?;
     bar.finish_and_clear();
-    let to_stdout = [&json, &csv, &svg].into_iter().flatten().any(Sink::is_stdout);
-    if let Some(json) = json {
-        json.write(&serde_json::to_string_pretty(&bench)?)?;
-    }
-    if let Some(csv) = csv {
-        csv.write(&report::csv(&bench)?)?;
-    }
-    if let Some(svg) = svg {
-        svg.write(&report::svg(&bench)?)?;
-    }
-    Stream::new(to_stdout).line(&report::table(&bench))?;
+    let mut out = sinks.write::<Box<dyn Error>>(
+        || Ok(serde_json::to_string_pretty(&bench)?),
+        || Ok(report::csv(&bench)?),
+        || Ok(report::svg(&bench)?),
+    )?;
+    out.line(&report::table(&bench))?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! What the demonstration prints and writes.
 
-use crate::args::Args;
+use crate::args::{Args, Files};
 use crate::demo::{Method, Outcome};
 use crate::picture;
 use serde_json::{Map, Value, json};
@@ -25,6 +25,49 @@ impl Stream {
 pub(crate) enum Sink {
     Stdout,
     File(PathBuf, File),
+}
+
+/// The files of a command's results.
+pub(crate) struct Sinks {
+    json: Option<Sink>,
+    csv: Option<Sink>,
+    svg: Option<Sink>,
+}
+
+impl Sinks {
+    /// Opens all: a file that cannot be written should be known before the work, not after.
+    pub(crate) fn open(files: &Files) -> Result<Self, Box<dyn std::error::Error>> {
+        let open = |path: &Option<PathBuf>| path.as_deref().map(Sink::open).transpose();
+        let sinks = Self { json: open(&files.json)?, csv: open(&files.csv)?, svg: open(&files.svg)? };
+        if sinks.to_stdout() > 1 {
+            return Err("only one of --json, --csv and --svg can go to standard output".into());
+        }
+        Ok(sinks)
+    }
+
+    fn to_stdout(&self) -> usize {
+        [&self.json, &self.csv, &self.svg].into_iter().flatten().filter(|sink| sink.is_stdout()).count()
+    }
+
+    /// Writes what was asked for; gives the stream that is left for people.
+    pub(crate) fn write<E: Into<Box<dyn std::error::Error>>>(
+        self,
+        json: impl FnOnce() -> Result<String, E>,
+        csv: impl FnOnce() -> Result<String, E>,
+        svg: impl FnOnce() -> Result<String, E>,
+    ) -> Result<Stream, Box<dyn std::error::Error>> {
+        let stream = Stream::new(self.to_stdout() > 0);
+        if let Some(sink) = self.json {
+            sink.write(&json().map_err(Into::into)?)?;
+        }
+        if let Some(sink) = self.csv {
+            sink.write(&csv().map_err(Into::into)?)?;
+        }
+        if let Some(sink) = self.svg {
+            sink.write(&svg().map_err(Into::into)?)?;
+        }
+        Ok(stream)
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

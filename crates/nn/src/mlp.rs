@@ -5,7 +5,7 @@ use crate::activation::Activation;
 use crate::error::{Result, configuration};
 use crate::params::Params;
 use autodiff::{Element, Tensor, Value};
-use rand_distr::{Distribution, Normal, Uniform};
+use rand_distr::{Distribution, Uniform};
 
 /// How the weights begin; biases begin at zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,19 +47,14 @@ impl Mlp {
     pub fn init<E: Element>(&self, init: Init, rng: &mut Rng) -> Params<E> {
         let layers = self.sizes.windows(2).enumerate().flat_map(|(i, w)| {
             let (rows, cols) = (w[0], w[1]);
-            let draws: Vec<f64> = match init {
+            let weight = match init {
                 Init::Glorot => {
                     let limit = (6.0 / (rows + cols) as f64).sqrt();
                     let uniform = Uniform::new_inclusive(-limit, limit).expect("the limits are finite and in order");
-                    (0..rows * cols).map(|_| uniform.sample(rng)).collect()
+                    Tensor::from_fn(&[rows, cols], |_| E::from_f64(uniform.sample(rng)))
                 }
-                Init::He => {
-                    let normal = Normal::new(0.0, (2.0 / rows as f64).sqrt()).expect("the deviation is finite");
-                    (0..rows * cols).map(|_| normal.sample(rng)).collect()
-                }
+                Init::He => crate::normal(&[rows, cols], (2.0 / rows as f64).sqrt(), rng),
             };
-            let mut draws = draws.into_iter();
-            let weight = Tensor::from_fn(&[rows, cols], |_| E::from_f64(draws.next().unwrap_or_default()));
             [(format!("layer{i}.weight"), weight), (format!("layer{i}.bias"), Tensor::zeros(&[cols]))]
         });
         Params::new(layers).expect("every layer has its own names")

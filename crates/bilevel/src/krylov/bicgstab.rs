@@ -1,8 +1,8 @@
 //! Stabilised biconjugate gradients.
 
-use super::{Product, Solution, Stop};
+use super::{Product, Solution, Stop, begin, relative};
 use crate::error::{Error, Result};
-use crate::vector::{axpy, dot, norm, zeros};
+use crate::vector::{axpy, dot, norm};
 use autodiff::{Element, Tensor};
 
 /// `A·x = b` for any invertible A in the memory of a few vectors. (van der Vorst, SIAM J. Sci. Stat. Comput. 1992.)
@@ -15,11 +15,7 @@ pub(crate) fn bicgstab<E: Element>(
     stop: Stop,
 ) -> Result<Solution<E>> {
     let scale = norm(b);
-    let (mut x, mut r) = (zeros(b), b.to_vec());
-    if let Some(x0) = x0 {
-        x = x0;
-        axpy(-1.0, &product(&x)?, &mut r);
-    }
+    let (mut x, mut r) = begin(product, b, x0)?;
     let shadow = r.clone();
     let mut p = r.clone();
     let mut rho = dot(&shadow, &r);
@@ -50,6 +46,6 @@ pub(crate) fn bicgstab<E: Element>(
         axpy(-omega, &ap, &mut p);
         crate::vector::xpay(&r, beta, &mut p);
     }
-    let relative = if scale > 0.0 { norm(&r) / scale } else { 0.0 };
+    let relative = relative(norm(&r), scale);
     Ok(Solution { x, residual: r, relative, iterations, lanczos: None })
 }

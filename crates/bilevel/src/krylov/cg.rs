@@ -1,8 +1,8 @@
 //! Conjugate gradients.
 
-use super::{Lanczos, Product, Solution, Stop};
+use super::{Lanczos, Product, Solution, Stop, begin, relative};
 use crate::error::{Error, Result};
-use crate::vector::{axpy, dot, norm, xpay, zeros};
+use crate::vector::{axpy, dot, norm, xpay};
 use autodiff::{Element, Tensor};
 
 /// `A·x = b` for a symmetric positive definite A, from `x0` or zero. (Hestenes, Stiefel 1952.)
@@ -16,14 +16,7 @@ pub(crate) fn cg<E: Element>(
     stop: Stop,
 ) -> Result<Solution<E>> {
     let scale = norm(b);
-    let (mut x, mut r) = match x0 {
-        Some(x) => {
-            let mut r = b.to_vec();
-            axpy(-1.0, &product(&x)?, &mut r);
-            (x, r)
-        }
-        None => (zeros(b), b.to_vec()),
-    };
+    let (mut x, mut r) = begin(product, b, x0)?;
     let mut p = r.clone();
     let mut rr = dot(&r, &r);
     let mut lanczos = Lanczos::default();
@@ -47,6 +40,6 @@ pub(crate) fn cg<E: Element>(
         xpay(&r, rr / before, &mut p);
         iterations += 1;
     }
-    let relative = if scale > 0.0 { rr.sqrt() / scale } else { 0.0 };
+    let relative = relative(rr.sqrt(), scale);
     Ok(Solution { x, residual: r, relative, iterations, lanczos: Some(lanczos) })
 }

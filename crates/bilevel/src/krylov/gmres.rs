@@ -1,8 +1,8 @@
 //! Generalised minimal residuals.
 
-use super::{Product, Solution, Stop};
+use super::{Product, Solution, Stop, begin, relative};
 use crate::error::Result;
-use crate::vector::{axpy, dot, norm, scaled, zeros};
+use crate::vector::{axpy, dot, norm, scaled};
 use autodiff::{Element, Tensor};
 
 /// `A·x = b` for any invertible A: the smallest residual in the Krylov space, started anew after `restart` products.
@@ -17,11 +17,7 @@ pub(crate) fn gmres<E: Element>(
     stop: Stop,
 ) -> Result<Solution<E>> {
     let scale = norm(b);
-    let (mut x, mut r) = (zeros(b), b.to_vec());
-    if let Some(x0) = x0 {
-        x = x0;
-        axpy(-1.0, &product(&x)?, &mut r);
-    }
+    let (mut x, mut r) = begin(product, b, x0)?;
     let mut iterations = 0;
     while iterations < stop.iterations && norm(&r) > 0.0 && norm(&r) > stop.tolerance * scale {
         let length = norm(&r);
@@ -85,6 +81,6 @@ pub(crate) fn gmres<E: Element>(
             break;
         }
     }
-    let relative = if scale > 0.0 { norm(&r) / scale } else { 0.0 };
+    let relative = relative(norm(&r), scale);
     Ok(Solution { x, residual: r, relative, iterations, lanczos: None })
 }

@@ -15,6 +15,7 @@ pub(crate) use neumann::neumann;
 pub(crate) use nystrom::nystrom;
 
 use crate::error::Result;
+use crate::vector::{Tensors, axpy, zeros};
 use autodiff::{Element, Tensor};
 
 /// `p ↦ A·p`
@@ -38,4 +39,21 @@ pub(crate) struct Solution<E: Element> {
     pub(crate) iterations: usize,
     /// What conjugate gradients learn of the spectrum.
     pub(crate) lanczos: Option<Lanczos>,
+}
+
+/// Where an iteration begins: x, given or zero, and `b − A·x`.
+fn begin<E: Element>(
+    product: &mut Product<'_, E>,
+    b: &[Tensor<E>],
+    x0: Option<Vec<Tensor<E>>>,
+) -> Result<(Tensors<E>, Tensors<E>)> {
+    let mut r = b.to_vec();
+    let Some(x) = x0 else { return Ok((zeros(b), r)) };
+    axpy(-1.0, &product(&x)?, &mut r);
+    Ok((x, r))
+}
+
+/// `‖r‖ / ‖b‖`; 0 where there is nothing to solve.
+fn relative(residual: f64, scale: f64) -> f64 {
+    if scale > 0.0 { residual / scale } else { 0.0 }
 }

@@ -1,8 +1,8 @@
 //! The Neumann series.
 
-use super::{Product, Solution, Stop};
+use super::{Product, Solution, Stop, begin, relative};
 use crate::error::{Error, Result};
-use crate::vector::{axpy, is_finite, norm, zeros};
+use crate::vector::{axpy, is_finite, norm};
 use autodiff::{Element, Tensor};
 
 /// `x = η Σ (I − ηA)ᵏ b`, which is A⁻¹b where `‖I − ηA‖ < 1`; as `x ← x + η (b − A·x)`. (Lorraine, Vicol, Duvenaud:
@@ -17,11 +17,7 @@ pub(crate) fn neumann<E: Element>(
     stop: Stop,
 ) -> Result<Solution<E>> {
     let scale = norm(b);
-    let mut x = x0.unwrap_or_else(|| zeros(b));
-    let mut r = b.to_vec();
-    if norm(&x) > 0.0 {
-        axpy(-1.0, &product(&x)?, &mut r);
-    }
+    let (mut x, mut r) = begin(product, b, x0)?;
     let first = norm(&r);
     let mut iterations = 0;
     while iterations < stop.iterations && norm(&r) > stop.tolerance * scale {
@@ -39,6 +35,6 @@ pub(crate) fn neumann<E: Element>(
         let solver = "the Neumann series (its rate is too large: its terms grow)";
         return Err(Error::NotConverged { solver, residual: norm(&r) / scale, tolerance: stop.tolerance, iterations });
     }
-    let relative = if scale > 0.0 { norm(&r) / scale } else { 0.0 };
+    let relative = relative(norm(&r), scale);
     Ok(Solution { x, residual: r, relative, iterations, lanczos: None })
 }

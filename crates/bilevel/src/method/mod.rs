@@ -2,6 +2,7 @@
 
 mod ask;
 mod augmented_lagrangian;
+mod calls;
 mod finite_difference;
 mod first_order;
 mod fixed_point;

@@ -5,12 +5,11 @@ mod picture;
 mod problems;
 
 use crate::args;
-use crate::output::{Sink, Stream};
+use crate::output::{Sinks, Stream};
 use bilevel::{Ask, Data, GradientDescent, Inner, Method, Reference};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use std::error::Error;
-use std::path::PathBuf;
 
 pub(crate) fn run(args: &args::Compare) -> Result<(), Box<dyn Error>> {
     if args.list {
@@ -28,12 +27,7 @@ pub(crate) fn run(args: &args::Compare) -> Result<(), Box<dyn Error>> {
     if args.inner_steps == 0 {
         return Err("--inner-steps 0: at least one inner step is needed".into());
     }
-    // A file that cannot be written should be known before the work, not after.
-    let open = |path: &Option<PathBuf>| path.as_deref().map(Sink::open).transpose();
-    let (json_sink, csv, svg) = (open(&args.json)?, open(&args.csv)?, open(&args.svg)?);
-    if [&json_sink, &csv, &svg].into_iter().flatten().filter(|sink| sink.is_stdout()).count() > 1 {
-        return Err("only one of --json, --csv and --svg can go to standard output".into());
-    }
+    let sinks = Sinks::open(&args.files)?;
     let name = args.named.as_deref().or(args.problem.as_deref()).unwrap_or("quadratic");
     let named = problems::named(name, args.seed)?;
     let methods: Vec<Box<dyn Method<f64>>> =
@@ -62,21 +56,17 @@ pub(crate) fn run(args: &args::Compare) -> Result<(), Box<dyn Error>> {
     for (row, text) in comparison.methods.iter_mut().zip(&args.methods) {
         row.method.clone_from(text);
     }
-    let to_stdout = [&json_sink, &csv, &svg].into_iter().flatten().any(Sink::is_stdout);
-    if let Some(sink) = json_sink {
-        let mut all = comparison.json()?;
-        all["problem"] = json!(name);
-        all["inner_steps"] = json!(args.inner_steps);
-        all["seed"] = json!(args.seed);
-        sink.write(&all.to_string())?;
-    }
-    if let Some(sink) = csv {
-        sink.write(&comparison.csv()?)?;
-    }
-    if let Some(sink) = svg {
-        sink.write(&picture::svg(name, &comparison)?)?;
-    }
-    let mut out = Stream::new(to_stdout);
+    let mut out = sinks.write::<Box<dyn Error>>(
+        || {
+            let mut all = comparison.json()?;
+            all["problem"] = json!(name);
+            all["inner_steps"] = json!(args.inner_steps);
+            all["seed"] = json!(args.seed);
+            Ok(all.to_string())
+        },
+        || Ok(comparison.csv()?),
+        || picture::svg(name, &comparison),
+    )?;
     out.line(&format!("{name}: {}", named.description))?;
     out.line(&format!(
         "dim u = {}, dim v = {}, {} inner steps at rate {:.3}",

@@ -101,15 +101,21 @@ fn regression(rows: [usize; 2], features: usize, noise: f64, rng: &mut Rng) -> [
     })
 }
 
+/// q = A⁻¹X'ᵀ(X'w − y')/M
+fn adjoint(a: &Tensor<f64>, w: &Tensor<f64>, held_out: &[Tensor<f64>]) -> Tensor<f64> {
+    let (x, y) = (&held_out[0], &held_out[1]);
+    a.solve(&(x.transpose().matmul(&(x.matmul(w) - y)) / y.len() as f64))
+}
+
 fn ridge(rng: &mut Rng) -> Named {
-    let (rows, validation, d) = (40, 30, 10);
-    let [inner_data, outer_data] = regression([rows, validation], d, 1.0, rng);
+    let (rows, d) = (40, 10);
+    let [inner_data, outer_data] = regression([rows, 30], d, 1.0, rng);
     let u = normal(&[d], rng) * 0.5 - 2.0;
     // A = XᵀX/N + diag(eᵘ), w = A⁻¹Xᵀy/N, q = A⁻¹X'ᵀ(X'w − y')/M, ∂F/∂uⱼ = −e^{uⱼ} wⱼ qⱼ.
-    let ([x, y], [x_val, y_val]) = ([&inner_data[0], &inner_data[1]], [&outer_data[0], &outer_data[1]]);
+    let (x, y) = (&inner_data[0], &inner_data[1]);
     let a = x.matmul_with(x, true, false) / rows as f64 + Tensor::<f64>::eye(d) * u.exp();
     let w = a.solve(&(x.transpose().matmul(y) / rows as f64));
-    let q = a.solve(&(x_val.transpose().matmul(&(x_val.matmul(&w) - y_val)) / validation as f64));
+    let q = adjoint(&a, &w, &outer_data);
     let exact = -u.exp() * w * q;
     let problem = Problem::with_data(
         |_, v, data| (data[0].matmul(&v[0]) - data[1]).square().mean_all() * 0.5,
@@ -132,16 +138,16 @@ fn ridge(rng: &mut Rng) -> Named {
 }
 
 fn weighted(rng: &mut Rng) -> Named {
-    let (rows, validation, d, decay) = (40, 30, 6, 0.1);
-    let [inner_data, outer_data] = regression([rows, validation], d, 1.0, rng);
+    let (rows, d, decay) = (40, 6, 0.1);
+    let [inner_data, outer_data] = regression([rows, 30], d, 1.0, rng);
     let u = normal(&[rows], rng);
     // A = XᵀSX/N + cI, q = A⁻¹X'ᵀ(X'w − y')/M, ∂F/∂uᵢ = −sᵢ(1 − sᵢ) rᵢ (xᵢᵀq)/N.
-    let ([x, y], [x_val, y_val]) = ([&inner_data[0], &inner_data[1]], [&outer_data[0], &outer_data[1]]);
+    let (x, y) = (&inner_data[0], &inner_data[1]);
     let s = u.sigmoid();
     let weighted_rows = s.reshape(&[rows, 1]) * x;
     let a = x.matmul_with(&weighted_rows, true, false) / rows as f64 + Tensor::<f64>::eye(d) * decay;
     let w = a.solve(&(weighted_rows.transpose().matmul(y) / rows as f64));
-    let q = a.solve(&(x_val.transpose().matmul(&(x_val.matmul(&w) - y_val)) / validation as f64));
+    let q = adjoint(&a, &w, &outer_data);
     let residual = x.matmul(&w) - y;
     let exact = -(&s * s.sub_from(1.0)) * residual * x.matmul(&q) / rows as f64;
     let problem = Problem::with_data(

@@ -1,7 +1,8 @@
 //! AmIGO.
 
-use super::{adjoint_sgd, answer, check, hypergradient, iterate, sgd, slope};
+use super::{adjoint_sgd, hypergradient};
 use crate::error::Result;
+use crate::method::calls::{answer, iterate, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::zeros;
 use autodiff::Element;
@@ -35,7 +36,7 @@ impl<E: Element> Method<E> for Amigo {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        check(&[self.rate, self.adjoint_rate])?;
+        positive(&[("rate", self.rate), ("adjoint_rate", self.adjoint_rate)])?;
         let mut session = ask.session(None)?;
         let call = memory.count("amigo calls");
         let v = iterate(&mut session, memory, V, ask.v0)?;
@@ -45,9 +46,9 @@ impl<E: Element> Method<E> for Amigo {
         let batches = call * self.adjoint_steps..(call + 1) * self.adjoint_steps;
         let w = adjoint_sgd(&mut session, &v, &outer.by_v, w, self.adjoint_rate, batches)?;
         let gradient = hypergradient(&mut session, &v, outer.by_u, &w, call)?;
-        let slope = slope(&mut session, &v, call)?;
+        let (value, slope) = session.inner(&v, call, call)?;
         memory.keep(V, v.clone());
         memory.keep(W, w);
-        Ok(answer(&mut session, v, gradient, outer.value, slope, self.steps))
+        Ok(answer(&mut session, v, gradient, outer.value, (value, &slope), self.steps))
     }
 }

@@ -1,10 +1,11 @@
 //! MRBO: recursive momentum for both levels.
 
-use super::{answer, check, hypergradient, iterate, stochastic_neumann};
+use super::{hypergradient, stochastic_neumann};
 use crate::error::{Result, configuration};
+use crate::method::calls::{answer, iterate, positive};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::session::Session;
-use crate::vector::{axpy, bytes, norm};
+use crate::vector::{axpy, bytes};
 use autodiff::{Element, Tensor};
 
 /// Each direction is corrected by what the same batch said at the point before:
@@ -30,8 +31,8 @@ const V_BEFORE: &str = "mrbo v before";
 const INNER: &str = "mrbo inner direction";
 const OUTER: &str = "mrbo outer direction";
 
-/// f, the hypergradient and the inner gradient that a batch gives at a point.
-type Directions<E> = (f64, Vec<Tensor<E>>, Vec<Tensor<E>>);
+/// f and g, the hypergradient and the inner gradient that a batch gives at a point.
+type Directions<E> = ([f64; 2], Vec<Tensor<E>>, Vec<Tensor<E>>);
 
 impl Mrbo {
     fn directions<E: Element>(
@@ -44,7 +45,8 @@ impl Mrbo {
         let batches = call * self.terms..(call + 1) * self.terms;
         let w = stochastic_neumann(session, v, &outer.by_v, self.neumann_rate, batches)?;
         let gradient = hypergradient(session, v, outer.by_u, &w, call)?;
-        Ok((outer.value, gradient, session.inner(v, call, call)?.1))
+        let (inner_value, slope) = session.inner(v, call, call)?;
+        Ok(([outer.value, inner_value], gradient, slope))
     }
 }
 
@@ -58,14 +60,15 @@ impl<E: Element> Method<E> for Mrbo {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        check(&[self.rate, self.neumann_rate, self.momentum])?;
+        positive(&[("rate", self.rate), ("neumann_rate", self.neumann_rate), ("momentum", self.momentum)])?;
         if self.momentum > 1.0 {
             return configuration("momentum", format!("{} must be at most 1", self.momentum));
         }
         let mut session = ask.session(None)?;
         let call = memory.count("mrbo calls");
         let v = iterate(&mut session, memory, V, ask.v0)?;
-        let (value, mut outer, mut inner) = self.directions(&mut session, &v, call)?;
+        let (values, mut outer, slope) = self.directions(&mut session, &v, call)?;
+        let mut inner = slope.clone();
         let before = (memory.take(U_BEFORE), memory.take(V_BEFORE), memory.take(OUTER), memory.take(INNER));
         if let (Some(u_before), Some(v_before), Some(last_outer), Some(last_inner)) = before {
             let now = std::mem::replace(&mut session.u, u_before);
@@ -77,7 +80,6 @@ impl<E: Element> Method<E> for Mrbo {
                 axpy(-kept, &then, d);
             }
         }
-        let slope = norm(&inner);
         let mut moved = v.clone();
         axpy(-self.rate, &inner, &mut moved);
         memory.keep(V, moved);
@@ -86,6 +88,6 @@ impl<E: Element> Method<E> for Mrbo {
         memory.keep(OUTER, outer.clone());
         memory.keep(INNER, inner);
         session.alive(3 * bytes(&v) + 2 * bytes(ask.u));
-        Ok(answer(&mut session, v, outer, value, slope, 1))
+        Ok(answer(&mut session, v, outer, values[0], (values[1], &slope), 1))
     }
 }

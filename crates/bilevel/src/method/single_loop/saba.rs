@@ -1,10 +1,10 @@
 //! SABA: SOBA with variance reduction.
 
-use super::{answer, check, iterate};
 use crate::data::Source;
 use crate::error::{Result, configuration};
+use crate::method::calls::{answer, iterate, positive};
 use crate::method::{Ask, Hypergradient, Memory, Method};
-use crate::vector::{axpy, bytes, difference, norm, zeros};
+use crate::vector::{axpy, bytes, difference, zeros};
 use autodiff::{Element, Tensor};
 
 /// [`Soba`](super::Soba) in which each of the five parts (`∇_v g`, `H·w` and `C·w` over inner batches, `f_v` and `f_u` over
@@ -73,7 +73,7 @@ impl<E: Element> Method<E> for Saba {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        check(&[self.rate])?;
+        positive(&[("rate", self.rate)])?;
         let (inner_period, outer_period) = (period(&ask.data.inner)?, period(&ask.data.outer)?);
         let mut session = ask.session(None)?;
         let call = memory.count("saba calls");
@@ -84,7 +84,7 @@ impl<E: Element> Method<E> for Saba {
         let mut parts = None;
         for batch in calls {
             let (inner, outer) = (batch % inner_period, batch % outer_period);
-            let slope = session.inner(&v, inner, call)?.1;
+            let (inner_value, slope) = session.inner(&v, inner, call)?;
             let mut hessian = session.hessian(&v, inner)?;
             let image = session.hvp(&mut hessian, &w)?;
             let mixed = session.mixed(&v, &w, inner)?;
@@ -98,9 +98,9 @@ impl<E: Element> Method<E> for Saba {
             ];
             let by_v = estimate("by v", outer_period, outer, outer_gradient.by_v);
             let by_u = estimate("by u", outer_period, outer, outer_gradient.by_u);
-            parts = Some((inner_parts, by_v, by_u, outer_gradient.value));
+            parts = Some((inner_parts, by_v, by_u, [outer_gradient.value, inner_value]));
         }
-        let Some(([mut slope, mut image, mut mixed], mut by_v, mut by_u, value)) = parts else {
+        let Some(([mut slope, mut image, mut mixed], mut by_v, mut by_u, values)) = parts else {
             return configuration("minibatches", "there are none");
         };
         if call == 0 {
@@ -116,6 +116,6 @@ impl<E: Element> Method<E> for Saba {
         memory.keep(V, moved);
         memory.keep(W, w);
         session.alive((2 * bytes(&v) + bytes(ask.u)) * inner_period + (bytes(&v) + bytes(ask.u)) * outer_period);
-        Ok(answer(&mut session, v, by_u, value, norm(&slope), 1))
+        Ok(answer(&mut session, v, by_u, values[0], (values[1], &slope), 1))
     }
 }

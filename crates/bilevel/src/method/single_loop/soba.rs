@@ -1,9 +1,10 @@
 //! SOBA.
 
-use super::{answer, check, hypergradient, iterate};
+use super::hypergradient;
 use crate::error::Result;
+use crate::method::calls::{answer, iterate, positive};
 use crate::method::{Ask, Hypergradient, Memory, Method};
-use crate::vector::{axpy, norm, zeros};
+use crate::vector::{axpy, zeros};
 use autodiff::Element;
 
 /// One batch, three directions at once: `v ← v − ρ·∇_v g`, `w ← w − ρ·(H·w − f_v)`, and `f_u − C·w` for u. (Dagréou, Ablin,
@@ -30,13 +31,13 @@ impl<E: Element> Method<E> for Soba {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        check(&[self.rate])?;
+        positive(&[("rate", self.rate)])?;
         let mut session = ask.session(None)?;
         let batch = memory.count("soba calls");
         let v = iterate(&mut session, memory, V, ask.v0)?;
         let mut w = memory.take(W).unwrap_or_else(|| zeros(&v));
         // All directions at the same point, before anything moves.
-        let slope = session.inner(&v, batch, batch)?.1;
+        let (value, slope) = session.inner(&v, batch, batch)?;
         let outer = session.outer(&v, batch, batch)?;
         let gradient = hypergradient(&mut session, &v, outer.by_u, &w, batch)?;
         let mut hessian = session.hessian(&v, batch)?;
@@ -47,6 +48,6 @@ impl<E: Element> Method<E> for Soba {
         axpy(-self.rate, &slope, &mut moved);
         memory.keep(V, moved);
         memory.keep(W, w);
-        Ok(answer(&mut session, v, gradient, outer.value, norm(&slope), 1))
+        Ok(answer(&mut session, v, gradient, outer.value, (value, &slope), 1))
     }
 }

@@ -1,7 +1,8 @@
 //! stocBiO.
 
-use super::{answer, check, hypergradient, iterate, sgd, slope, stochastic_neumann};
+use super::{hypergradient, stochastic_neumann};
 use crate::error::Result;
+use crate::method::calls::{answer, iterate, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use autodiff::Element;
 
@@ -34,7 +35,7 @@ impl<E: Element> Method<E> for StocBio {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        check(&[self.rate, self.neumann_rate])?;
+        positive(&[("rate", self.rate), ("neumann_rate", self.neumann_rate)])?;
         let mut session = ask.session(None)?;
         let call = memory.count("stocbio calls");
         let v = iterate(&mut session, memory, V, ask.v0)?;
@@ -43,8 +44,8 @@ impl<E: Element> Method<E> for StocBio {
         let batches = call * self.terms..(call + 1) * self.terms;
         let w = stochastic_neumann(&mut session, &v, &outer.by_v, self.neumann_rate, batches)?;
         let gradient = hypergradient(&mut session, &v, outer.by_u, &w, call)?;
-        let slope = slope(&mut session, &v, call)?;
+        let (value, slope) = session.inner(&v, call, call)?;
         memory.keep(V, v.clone());
-        Ok(answer(&mut session, v, gradient, outer.value, slope, self.steps))
+        Ok(answer(&mut session, v, gradient, outer.value, (value, &slope), self.steps))
     }
 }

@@ -1,7 +1,7 @@
 //! BOME: a barrier on the value-function gap that sets its own weight.
 
-use super::{answer, check, descend};
-use crate::error::Result;
+use crate::error::{Result, configuration};
+use crate::method::calls::{answer, iterate, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::{axpy, difference, dot};
 use autodiff::Element;
@@ -12,7 +12,7 @@ use autodiff::Element;
 ///
 /// A single-loop method: it is right when v has settled, so it is meant for [`solve`](crate::Problem::solve).
 ///
-/// Time of a call: `steps + 3` inner gradients and one outer. Memory: four vectors.
+/// Time of a call: `steps + 2` inner gradients and one outer. Memory: four vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Bome {
     /// The step size of z.
@@ -37,17 +37,16 @@ impl<E: Element> Method<E> for Bome {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        check(self.rate, self.steps, self.eta)?;
-        check(self.rate_v, self.steps, self.eta)?;
+        positive(&[("rate", self.rate), ("rate_v", self.rate_v), ("eta", self.eta)])?;
+        if self.steps == 0 {
+            return configuration("steps", "at least one is needed");
+        }
         let mut session = ask.session(None)?;
         let call = memory.count("bome calls");
-        let v = match memory.take(V) {
-            Some(v) => v,
-            None => session.initial(ask.v0)?,
-        };
-        let z = descend(&mut session, v.clone(), self.rate, self.steps, call * self.steps)?;
+        let v = iterate(&mut session, memory, V, ask.v0)?;
+        let z = sgd(&mut session, v.clone(), self.rate, call * self.steps..(call + 1) * self.steps)?;
         let outer = session.outer(&v, call, call)?;
-        let (_, at_v, gap_v) = session.inner_both(&v, call, call)?;
+        let (value, at_v, gap_v) = session.inner_both(&v, call, call)?;
         let gap_u = difference(&at_v, &session.inner_both(&z, call, call)?.1);
         let square = dot(&gap_u, &gap_u) + dot(&gap_v, &gap_v);
         let along = dot(&outer.by_u, &gap_u) + dot(&outer.by_v, &gap_v);
@@ -59,6 +58,6 @@ impl<E: Element> Method<E> for Bome {
         axpy(-self.rate_v, &outer.by_v, &mut moved);
         axpy(-self.rate_v * weight, &gap_v, &mut moved);
         memory.keep(V, moved);
-        answer(&mut session, v, gradient, outer.value, self.steps, call)
+        Ok(answer(&mut session, v, gradient, outer.value, (value, &gap_v), self.steps))
     }
 }

@@ -1,7 +1,7 @@
 //! F²SA: two inner solutions, one of them pulled by the outer objective.
 
-use super::{answer, check, descend};
-use crate::error::Result;
+use crate::error::{Result, configuration};
+use crate::method::calls::{answer, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::axpy;
 use autodiff::Element;
@@ -44,13 +44,16 @@ impl<E: Element> Method<E> for F2sa {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        check(self.rate, self.steps, self.gamma)?;
+        positive(&[("rate", self.rate), ("gamma", self.gamma)])?;
+        if self.steps == 0 {
+            return configuration("steps", "at least one is needed");
+        }
         let mut session = ask.session(None)?;
         let call = memory.count("f2sa calls");
         let (first, gamma) = (call * self.steps, self.gamma * self.growth.powi(call as i32));
         let start = session.initial(ask.v0)?;
         let z = memory.take(Z).unwrap_or_else(|| start.clone());
-        let z = descend(&mut session, z, self.rate, self.steps, first)?;
+        let z = sgd(&mut session, z, self.rate, first..first + self.steps)?;
         let mut y = memory.take(Y).unwrap_or(start);
         for step in first..first + self.steps {
             let slope = session.inner(&y, step, step)?.1;
@@ -65,6 +68,7 @@ impl<E: Element> Method<E> for F2sa {
         axpy(-gamma, &session.inner_both(&z, last, last)?.1, &mut gradient);
         memory.keep(Y, y.clone());
         memory.keep(Z, z);
-        answer(&mut session, y, gradient, outer.value, self.steps, last)
+        let (value, slope) = session.inner(&y, last, last)?;
+        Ok(answer(&mut session, y, gradient, outer.value, (value, &slope), self.steps))
     }
 }

@@ -1,7 +1,7 @@
 //! V-PBGD: the value-function gap as a penalty.
 
-use super::{answer, check, descend};
-use crate::error::Result;
+use crate::error::{Result, configuration};
+use crate::method::calls::{answer, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::axpy;
 use autodiff::Element;
@@ -36,12 +36,15 @@ impl<E: Element> Method<E> for Pbgd {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        check(self.rate, self.steps, self.gamma)?;
+        positive(&[("rate", self.rate), ("gamma", self.gamma)])?;
+        if self.steps == 0 {
+            return configuration("steps", "at least one is needed");
+        }
         let mut session = ask.session(None)?;
         let call = memory.count("pbgd calls");
         let start = session.initial(ask.v0)?;
         let z = memory.take(Z).unwrap_or_else(|| start.clone());
-        let z = descend(&mut session, z, self.rate, self.steps, call * self.steps)?;
+        let z = sgd(&mut session, z, self.rate, call * self.steps..(call + 1) * self.steps)?;
         let mut v = memory.take(V).unwrap_or(start);
         let slope = session.inner(&v, call, call)?.1;
         let pull = session.outer(&v, call, call)?.by_v;
@@ -53,6 +56,7 @@ impl<E: Element> Method<E> for Pbgd {
         axpy(-self.gamma, &session.inner_both(&z, call, call)?.1, &mut gradient);
         memory.keep(V, v.clone());
         memory.keep(Z, z);
-        answer(&mut session, v, gradient, outer.value, self.steps, call)
+        let (value, slope) = session.inner(&v, call, call)?;
+        Ok(answer(&mut session, v, gradient, outer.value, (value, &slope), self.steps))
     }
 }
