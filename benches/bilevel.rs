@@ -55,7 +55,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         (&checkpointed, Box::new(move |c| (2.0 * t - 19.0) * c.step + t * c.step_vjp + c.outer + c.inner)),
         (&forward, Box::new(|c| 2.0 * c.step_jvp + c.outer + c.inner)),
         // The error estimates take one gradient and one mixed product more.
-        (&implicit, Box::new(move |c| t * c.step + c.inner + c.hessian + 20.0 * c.hvp + 2.0 * (c.outer + c.mixed))),
+        (&implicit, Box::new(move |c| t * c.step + c.inner + c.hessian + 21.0 * c.hvp + 2.0 * (c.outer + c.mixed))),
         (&neumann, Box::new(move |c| t * c.step + c.inner + c.hessian + 20.0 * c.hvp + 2.0 * (c.outer + c.mixed))),
         (&fixed, Box::new(move |c| (t + 1.0) * c.step + products * c.step_vjp + c.outer)),
         (&penalty, Box::new(move |c| (calls + 1.0) * c.penalised + 2.0 * c.inner + c.outer)),

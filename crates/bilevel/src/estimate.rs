@@ -1,57 +1,54 @@
 //! How far an implicit hypergradient is from the truth.
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::report::ErrorEstimate;
 use crate::session::{Penalty, Session};
-use crate::vector::{axpy, bytes, count, dot, flat, norm, scaled, unit, zeros};
+use crate::vector::{Tensors, axpy, bytes, count, difference, dot, flat, norm, unit, zeros};
 use autodiff::{Element, Tensor, Value};
 
-/// What is known where an implicit hypergradient `f_u − C·w` was taken.
+/// What is known where an implicit hypergradient was taken: `h = f_u − C·w` with `H·w ≈ f_v`, or the same for a fixed point,
+/// with `I − A` in place of H and −B in place of C.
 pub(crate) struct Known<'k, E: Element> {
-    pub(crate) v: &'k [Tensor<E>],
-    /// ∇_v g
-    pub(crate) inner_gradient: &'k [Tensor<E>],
-    pub(crate) by_u: &'k [Tensor<E>],
+    /// Where it was taken: v, or a state.
+    pub(crate) at: &'k [Tensor<E>],
+    /// ∇_v g, or what a step leaves: `s − Φ(s)`.
+    pub(crate) slope: &'k [Tensor<E>],
+    pub(crate) hypergradient: &'k [Tensor<E>],
     pub(crate) by_v: &'k [Tensor<E>],
-    /// w, and C·w
     pub(crate) w: &'k [Tensor<E>],
-    pub(crate) image: &'k [Tensor<E>],
+    /// ‖C·w‖
+    pub(crate) image: f64,
     /// ‖f_v − H·w‖, the damping's part included.
     pub(crate) residual: f64,
 }
 
-/// From constants that were seen along the way: `‖C‖ ≈ ‖C·w‖/‖w‖`, μ the smallest Ritz value.
+/// From constants that were seen along the way: `‖C‖ ≈ ‖C·w‖/‖w‖`, and μ.
 ///
-/// `‖h − ∇F‖ ≲ ‖C‖·‖r‖/μ`, and what a step of length `‖∇_v g‖/μ` towards the inner solution changes: the outer gradient
-/// and the mixed derivative are taken once more, there.
+/// `‖h − ∇F‖ ≲ ‖C‖·‖r‖/μ`, and what a step of length `‖∇_v g‖/μ` towards the inner solution changes: `again` gives
+/// `f_u − C·w` and f_v there.
 pub(crate) fn estimate<E: Element>(
-    session: &mut Session<'_, E>,
     known: &Known<'_, E>,
     mu: f64,
-    batch: usize,
+    again: impl FnOnce(&[Tensor<E>]) -> Result<(Tensors<E>, Tensors<E>)>,
 ) -> Result<ErrorEstimate> {
     let size = norm(known.w);
-    let mixed = if size > 0.0 { norm(known.image) / size } else { 0.0 };
+    let mixed = if size > 0.0 { known.image / size } else { 0.0 };
     let linear = mixed * known.residual / mu;
-    let slope = norm(known.inner_gradient);
     // Where the inner gradient is all rounding, the step would be too.
-    let visible = slope > 10.0 * E::EPSILON.to_f64() * mu * norm(known.v);
-    let inner = if visible {
-        let mut there = known.v.to_vec();
-        axpy(-1.0 / mu, known.inner_gradient, &mut there);
-        let outer = session.outer(&there, 0, 0)?;
-        let image = session.mixed(&there, known.w, batch)?;
-        let mut by_u = outer.by_u;
-        axpy(-1.0, &image, &mut by_u);
-        axpy(-1.0, known.by_u, &mut by_u);
-        axpy(1.0, known.image, &mut by_u);
-        let mut by_v = outer.by_v;
-        axpy(-1.0, known.by_v, &mut by_v);
-        norm(&by_u) + mixed * norm(&by_v) / mu
-    } else {
-        0.0
-    };
-    Ok(ErrorEstimate::Estimate(linear + inner))
+    if norm(known.slope) <= 10.0 * E::EPSILON.to_f64() * mu * norm(known.at) {
+        return Ok(ErrorEstimate::Estimate(linear));
+    }
+    let mut there = known.at.to_vec();
+    axpy(-1.0 / mu, known.slope, &mut there);
+    let (hypergradient, by_v) = again(&there)?;
+    let direct = norm(&difference(&hypergradient, known.hypergradient));
+    let through = mixed * norm(&difference(&by_v, known.by_v)) / mu;
+    Ok(ErrorEstimate::Estimate(linear + direct + through))
+}
+
+/// `wᵀHw/wᵀw = wᵀ(f_v − r)/wᵀw`: a curvature for those who know no spectrum; `None` if it is not positive.
+pub(crate) fn curvature_along<E: Element>(w: &[Tensor<E>], by_v: &[Tensor<E>], residual: &[Tensor<E>]) -> Option<f64> {
+    Some((dot(w, by_v) - dot(w, residual)) / dot(w, w)).filter(|mu| *mu > 0.0)
 }
 
 /// For objectives that are quadratic in v: with `e = v − v* = H⁻¹∇_v g`,
@@ -68,36 +65,43 @@ pub(crate) fn bound<E: Element>(
     if !session.quadratic() {
         return Ok(None);
     }
-    let n = count(known.v);
-    let mut hessian = session.hessian(known.v, batch)?;
-    let none = Penalty { multipliers: zeros(known.v), gamma: 0.0 };
-    let mut outer = session.penalised_hessian(known.v, &none, true);
+    let n = count(known.at);
+    let mut hessian = session.hessian(known.at, batch)?;
+    let none = Penalty { multipliers: zeros(known.at), gamma: 0.0 };
+    let mut outer = session.penalised_hessian(known.at, &none, true);
     let still = zeros(&session.u.clone());
     let (mut rows, mut mixed, mut outer_uv, mut outer_vv) = (Vec::with_capacity(n * n), 0.0, 0.0, 0.0);
     for i in 0..n {
-        let direction = unit(i, known.v);
+        let direction = unit(i, known.at);
         rows.extend(flat(&session.hvp(&mut hessian, &direction)?).into_iter().map(Element::to_f64));
-        let column = session.mixed(known.v, &direction, batch)?;
+        let column = session.mixed(known.at, &direction, batch)?;
         mixed += dot(&column, &column);
         let column = session.hvp(&mut outer, &[&still[..], &direction].concat())?;
         let (by_u, by_v) = column.split_at(still.len());
         outer_uv += dot(by_u, by_u);
         outer_vv += dot(by_v, by_v);
     }
-    session.alive(bytes(known.v) * (n + 4));
+    session.alive(bytes(known.at) * (n + 4));
     let inverse = Tensor::new(&[n, n], rows)?.cholesky_solve(&Tensor::<f64>::eye(n));
     if !inverse.is_finite() {
         return Ok(None);
     }
     let mu = 1.0 / norm(&[inverse]);
-    let distance = norm(known.inner_gradient) / mu;
+    let distance = norm(known.slope) / mu;
     let (mixed, outer_uv, outer_vv) = (f64::sqrt(mixed), f64::sqrt(outer_uv), f64::sqrt(outer_vv));
     Ok(Some(ErrorEstimate::Bound(mixed * known.residual / mu + (outer_uv + mixed * outer_vv / mu) * distance)))
 }
 
-/// `b − (A + dI)·x + d·x`, the residual without the damping.
-pub(crate) fn undamped<E: Element>(residual: &[Tensor<E>], damping: f64, x: &[Tensor<E>]) -> f64 {
-    let mut r = residual.to_vec();
-    axpy(1.0, &scaled(damping, x), &mut r);
-    norm(&r)
+/// An estimate that would have to look where an objective is not finite is left out, with a word: that is no fault of the
+/// hypergradient.
+pub(crate) fn or_warn(estimate: Result<ErrorEstimate>, warnings: &mut Vec<String>) -> Result<Option<ErrorEstimate>> {
+    match estimate {
+        Ok(estimate) => Ok(Some(estimate)),
+        Err(Error::NonFinite { .. }) => {
+            warnings
+                .push("there is no error estimate: it would have to look where an objective is not finite".to_owned());
+            Ok(None)
+        }
+        Err(other) => Err(other),
+    }
 }

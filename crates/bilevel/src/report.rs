@@ -8,13 +8,14 @@ use std::fmt;
 pub struct Counts {
     /// Values of either objective, without a gradient.
     pub values: usize,
-    /// Gradients of either objective, by u, v or both; a step of the inner optimiser is one.
+    /// Gradients of either objective, by u, v or both; a step of the inner optimiser is one, and so is what Hessian-vector
+    /// products at one point share.
     pub gradients: usize,
     /// Hessian-vector products `∇²_vv g·p`, and those of penalised objectives.
     pub hvps: usize,
-    /// Jacobian-vector products of the inner step, one for each direction.
+    /// Jacobian-vector products of the inner step and of the initial point, one for each direction.
     pub jvps: usize,
-    /// Vector-Jacobian products: of the inner step, and `∇²_uv g·p`.
+    /// Vector-Jacobian products: of the inner step, of the initial point, and `∇²_uv g·p`.
     pub vjps: usize,
 }
 

@@ -256,6 +256,8 @@ impl<'a, E: Element> Session<'a, E> {
     pub(crate) fn hessian(&mut self, v: &[Tensor<E>], batch: usize) -> Result<Hessian<E>> {
         let data = self.data.inner_at(batch);
         let fixed = self.run(Kind::HvpFixed, &[v, &data])?;
+        // A quadratic objective's products share nothing.
+        self.counts.gradients += usize::from(!fixed.is_empty());
         let mut inputs = [&self.u[..], v, &data].concat();
         let vector = inputs.len();
         inputs.extend_from_slice(v);
@@ -357,18 +359,30 @@ impl<'a, E: Element> Session<'a, E> {
     pub(crate) fn start_vjp(&mut self, cotangent: &[Tensor<E>]) -> Result<Option<Vec<Tensor<E>>>> {
         // The slots begin at zero, whatever u is.
         let by_v = &cotangent[..cotangent.len().min(self.m)];
-        if self.has_start() { self.run(Kind::StartVjp, &[by_v]).map(Some) } else { Ok(None) }
+        self.start_product(Kind::StartVjp, by_v)
+    }
+
+    fn start_product(&mut self, kind: Kind, cotangent: &[Tensor<E>]) -> Result<Option<Vec<Tensor<E>>>> {
+        if !self.has_start() {
+            return Ok(None);
+        }
+        self.counts.vjps += 1;
+        self.run(kind, &[cotangent]).map(Some)
     }
 
     /// [`start_vjp`](Session::start_vjp) where nothing else is differentiated.
     pub(crate) fn start_only_vjp(&mut self, cotangent: &[Tensor<E>]) -> Result<Option<Vec<Tensor<E>>>> {
-        if self.has_start() { self.run(Kind::StartOnlyVjp, &[cotangent]).map(Some) } else { Ok(None) }
+        self.start_product(Kind::StartOnlyVjp, cotangent)
     }
 
     /// The tangents of v₀; `None` without a `start`.
     pub(crate) fn start_jvp(&mut self, du: &[Tensor<E>]) -> Result<Option<Vec<Tensor<E>>>> {
         let directions = du[0].dims()[0];
-        if self.has_start() { self.run(Kind::StartJvp(directions), &[du]).map(Some) } else { Ok(None) }
+        if !self.has_start() {
+            return Ok(None);
+        }
+        self.counts.jvps += directions;
+        self.run(Kind::StartJvp(directions), &[du]).map(Some)
     }
 
     /// L, L_u, L_v of the penalised objective.

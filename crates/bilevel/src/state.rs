@@ -5,6 +5,7 @@ use crate::method::Memory;
 use autodiff::{Element, Tensor};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::path::Path;
 
 /// Everything that an outer loop goes on from.
@@ -64,7 +65,14 @@ impl<E: Element> State<E> {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".partial");
         let beside = std::path::PathBuf::from(beside);
-        std::fs::write(&beside, bytes).and_then(|()| std::fs::rename(&beside, path)).map_err(|e| fail(e.to_string()))
+        // On the disk before it takes the old one's place.
+        let write = || {
+            let mut file = std::fs::File::create(&beside)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            std::fs::rename(&beside, path)
+        };
+        write().map_err(|e| fail(e.to_string()))
     }
 
     fn sets(&self) -> [(&'static str, &[Tensor<E>]); 4] {

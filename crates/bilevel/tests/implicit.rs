@@ -310,3 +310,51 @@ fn single_precision_reaches_its_own_rounding() {
         assert!(error < 1e-3, "{}: {error}", method.name());
     }
 }
+
+#[test]
+fn the_residual_is_that_of_the_answer() {
+    // κ = 10⁹: the residual that conjugate gradients update goes on falling where the true one does not.
+    let curvature = Tensor::from_fn(&[30], |i| 10_f64.powf(-9.0 * i[0] as f64 / 29.0));
+    let diagonal = curvature.clone();
+    let problem = Problem::new(
+        |_, v| v[0].sum_all(),
+        move |u, v| (v[0].square() * v[0].constant(&diagonal)).sum_all() * 0.5 - (u[0] * v[0]).sum_all(),
+    );
+    let (u, v) = (wave(&[30], 0.3), Tensor::zeros(&[30]));
+    let method = Implicit { accept: true, ..Implicit::cg(Inner::given()).tolerance(1e-12) };
+    let found = problem.hypergradient(&[u], &[v], &method).unwrap();
+    // h = w here: C = −1, f_u = 0.
+    let rest = (&found.gradient[0] * &curvature).map(|x| 1.0 - x);
+    let relative = (rest.square().sum_all().item() / 30.0).sqrt();
+    approx::assert_relative_eq!(found.report.linear_residual.unwrap(), relative, max_relative = 1e-6);
+}
+
+#[test]
+fn every_solver_knows_about_how_wrong_it_is() {
+    let quadratic = Quadratic::new(1.7);
+    let problem = quadratic.problem();
+    let (u, v0) = ([wave(&[M], 0.2)], [wave(&[N], 0.1)]);
+    let exact = quadratic.hypergradient(&u[0]);
+    let rule = GradientDescent::new(0.3);
+    let inner = |steps: usize| Inner::steps(rule.clone(), steps);
+    let methods: [&dyn Method<f64>; 7] = [
+        // The system short of its solution, the inner problem short of its own, both.
+        &Implicit::neumann(Inner::newton(), 0.3, 6),
+        &Implicit::neumann(inner(8), 0.3, 8),
+        &Implicit::cg(Inner::newton()).iterations(2),
+        &Implicit::new(Inner::newton(), LinearSolver::Gmres { restart: 2 }).iterations(2),
+        &Implicit::new(inner(8), LinearSolver::BiCgStab),
+        &Implicit::nystrom(Inner::newton(), N, 0.05),
+        &FixedPoint::new(rule.clone(), 8),
+    ];
+    for method in methods {
+        let found = problem.hypergradient(&u, &v0, method).unwrap();
+        let error = (&found.gradient[0] - &exact).square().sum_all().item().sqrt();
+        let estimate = found.report.error.unwrap_or_else(|| panic!("{}", method.name())).value();
+        assert!(
+            error > 1e-6 && estimate > 0.3 * error && estimate < 30.0 * error,
+            "{}: {estimate} {error}",
+            method.name()
+        );
+    }
+}

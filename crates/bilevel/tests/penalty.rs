@@ -154,3 +154,17 @@ fn a_stationary_point_of_the_penalty_that_is_none_of_g_is_an_error() {
     let taken = problem.hypergradient(&u, &v0, &Penalty { accept: true, ..method }).unwrap();
     assert_eq!(taken.report.warnings.len(), 1);
 }
+
+#[test]
+fn a_penalised_objective_that_is_not_minimised_is_an_error() {
+    let quadratic = Quadratic::new(0.6);
+    let (u, v0) = ([wave(&[3], 1.0)], [wave(&[N], 2.0)]);
+    let hasty = Descent::steps(Adam::new(0.01), 5);
+    let one = Penalty { descent: hasty.clone(), schedule: Schedule::Stages(1), ..Penalty::new(1.0) };
+    let error = quadratic.problem().hypergradient(&u, &v0, &one).unwrap_err();
+    assert!(matches!(error, Error::NotConverged { .. }) && error.to_string().contains("∇_v L"), "{error}");
+    let taken = quadratic.problem().hypergradient(&u, &v0, &Penalty { accept: true, ..one }).unwrap();
+    assert_eq!(taken.report.warnings.len(), 1);
+    let rounds = AugmentedLagrangian { descent: hasty, ..AugmentedLagrangian::new(1.0).constant(1) };
+    assert!(matches!(quadratic.problem().hypergradient(&u, &v0, &rounds), Err(Error::NotConverged { .. })));
+}

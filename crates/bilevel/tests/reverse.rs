@@ -305,11 +305,12 @@ fn memory_is_counted_exactly() {
     };
     let rule = Momentum::new(0.1, 0.5);
     for steps in [5, 500] {
-        // Old and new tangents of v and velocity and the directions, whatever T is; iterates of v and velocity; a few vectors of v.
+        // Old and new tangents of v and velocity and the directions, whatever T is; iterates of v and velocity; v, ∇_v g, and
+        // b, w, r, p, Hp of conjugate gradients.
         assert_eq!(at(&Forward::new(rule.clone(), steps)), 2 * M * 2 * N * 8 + M * M * 8);
         assert_eq!(at(&Reverse::new(rule.clone(), steps).last(3)), 3 * 2 * N * 8);
         assert_eq!(at(&Reverse::new(rule.clone(), steps)), steps * 2 * N * 8);
-        assert_eq!(at(&Implicit::cg(Inner::steps(rule.clone(), steps))), 6 * N * 8);
+        assert_eq!(at(&Implicit::cg(Inner::steps(rule.clone(), steps))), 7 * N * 8);
     }
 }
 

@@ -1,13 +1,13 @@
 //! Stabilised biconjugate gradients.
 
-use super::{Product, Solution, Stop, begin, relative};
+use super::{Product, Solution, Stop, begin, relative, residual};
 use crate::error::{Error, Result};
 use crate::vector::{axpy, dot, norm};
 use autodiff::{Element, Tensor};
 
 /// `A·x = b` for any invertible A in the memory of a few vectors. (van der Vorst, SIAM J. Sci. Stat. Comput. 1992.)
 ///
-/// Two products an iteration. Memory: six vectors. It may break down, which is an error; then GMRES does.
+/// Two products an iteration, and one for the residual after the last. Memory: eight vectors. It may break down, which is an error; then GMRES does.
 pub(crate) fn bicgstab<E: Element>(
     product: &mut Product<'_, E>,
     b: &[Tensor<E>],
@@ -46,6 +46,7 @@ pub(crate) fn bicgstab<E: Element>(
         axpy(-omega, &ap, &mut p);
         crate::vector::xpay(&r, beta, &mut p);
     }
+    let r = residual(product, b, &x, r, iterations)?;
     let relative = relative(norm(&r), scale);
-    Ok(Solution { x, residual: r, relative, iterations, lanczos: None })
+    Ok(Solution { x, residual: r, relative, iterations, vectors: 8, lanczos: None })
 }

@@ -1,13 +1,14 @@
 //! Conjugate gradients.
 
-use super::{Lanczos, Product, Solution, Stop, begin, relative};
+use super::{Lanczos, Product, Solution, Stop, begin, relative, residual};
 use crate::error::{Error, Result};
 use crate::vector::{axpy, dot, norm, xpay};
 use autodiff::{Element, Tensor};
 
 /// `A·x = b` for a symmetric positive definite A, from `x0` or zero. (Hestenes, Stiefel 1952.)
 ///
-/// One product an iteration, and one more for an `x0`; at most `n` iterations in exact arithmetic. Memory: four vectors.
+/// One product an iteration, one more for an `x0` and one for the residual after the last; at most `n` iterations in exact
+/// arithmetic. Memory: five vectors.
 /// A search direction along which A does not curve upwards is an error.
 pub(crate) fn cg<E: Element>(
     product: &mut Product<'_, E>,
@@ -40,6 +41,7 @@ pub(crate) fn cg<E: Element>(
         xpay(&r, rr / before, &mut p);
         iterations += 1;
     }
-    let relative = relative(rr.sqrt(), scale);
-    Ok(Solution { x, residual: r, relative, iterations, lanczos: Some(lanczos) })
+    let r = residual(product, b, &x, r, iterations)?;
+    let relative = relative(norm(&r), scale);
+    Ok(Solution { x, residual: r, relative, iterations, vectors: 5, lanczos: Some(lanczos) })
 }

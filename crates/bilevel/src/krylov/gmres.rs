@@ -18,7 +18,7 @@ pub(crate) fn gmres<E: Element>(
 ) -> Result<Solution<E>> {
     let scale = norm(b);
     let (mut x, mut r) = begin(product, b, x0)?;
-    let mut iterations = 0;
+    let (mut iterations, mut vectors) = (0, 3);
     while iterations < stop.iterations && norm(&r) > 0.0 && norm(&r) > stop.tolerance * scale {
         let length = norm(&r);
         let mut basis = vec![scaled(1.0 / length, &r)];
@@ -61,6 +61,8 @@ pub(crate) fn gmres<E: Element>(
             }
             basis.push(scaled(1.0 / rest, &w));
         }
+        // The basis, b, x, r and the last product.
+        vectors = vectors.max(basis.len() + 4);
         if columns.is_empty() {
             break;
         }
@@ -82,5 +84,5 @@ pub(crate) fn gmres<E: Element>(
         }
     }
     let relative = relative(norm(&r), scale);
-    Ok(Solution { x, residual: r, relative, iterations, lanczos: None })
+    Ok(Solution { x, residual: r, relative, iterations, vectors, lanczos: None })
 }

@@ -32,11 +32,13 @@ pub(crate) struct Stop {
 /// A solution, and how good it is.
 pub(crate) struct Solution<E: Element> {
     pub(crate) x: Vec<Tensor<E>>,
-    /// b − A·x, as the iteration knows it.
+    /// b − A·x
     pub(crate) residual: Vec<Tensor<E>>,
     /// `‖b − A·x‖ / ‖b‖`
     pub(crate) relative: f64,
     pub(crate) iterations: usize,
+    /// The most vectors that were kept at once, x and b among them.
+    pub(crate) vectors: usize,
     /// What conjugate gradients learn of the spectrum.
     pub(crate) lanczos: Option<Lanczos>,
 }
@@ -51,6 +53,22 @@ fn begin<E: Element>(
     let Some(x) = x0 else { return Ok((zeros(b), r)) };
     axpy(-1.0, &product(&x)?, &mut r);
     Ok((x, r))
+}
+
+/// `b − A·x` at the end: an iteration that updates its residual drifts away from it. A single step does not drift.
+fn residual<E: Element>(
+    product: &mut Product<'_, E>,
+    b: &[Tensor<E>],
+    x: &[Tensor<E>],
+    updated: Vec<Tensor<E>>,
+    iterations: usize,
+) -> Result<Vec<Tensor<E>>> {
+    if iterations < 2 {
+        return Ok(updated);
+    }
+    let mut r = b.to_vec();
+    axpy(-1.0, &product(x)?, &mut r);
+    Ok(r)
 }
 
 /// `‖r‖ / ‖b‖`; 0 where there is nothing to solve.

@@ -36,5 +36,5 @@ pub(crate) fn neumann<E: Element>(
         return Err(Error::NotConverged { solver, residual: norm(&r) / scale, tolerance: stop.tolerance, iterations });
     }
     let relative = relative(norm(&r), scale);
-    Ok(Solution { x, residual: r, relative, iterations, lanczos: None })
+    Ok(Solution { x, residual: r, relative, iterations, vectors: 4, lanczos: None })
 }

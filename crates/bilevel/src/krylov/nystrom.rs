@@ -54,5 +54,5 @@ pub(crate) fn nystrom<E: Element>(
     axpy(-1.0, &product(&x)?, &mut residual);
     axpy(-damping, &x, &mut residual);
     let relative = norm(&residual) / norm(b).max(f64::MIN_POSITIVE);
-    Ok(Solution { x, residual, relative, iterations: rank, lanczos: None })
+    Ok(Solution { x, residual, relative, iterations: rank, vectors: rank + 4, lanczos: None })
 }

@@ -3,6 +3,7 @@
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::dynamics::Dynamics;
 use crate::error::{Error, Result, configuration};
+use crate::estimate::{Known, curvature_along, estimate, or_warn};
 use crate::krylov::{Stop, bicgstab, gmres};
 use crate::vector::{axpy, bytes, difference, norm, zeros};
 use autodiff::{Element, Tensor};
@@ -93,7 +94,8 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
             state = session.step(step, &state)?;
         }
         let mut warnings = Vec::new();
-        let moved = norm(&difference(&session.step(last, &state)?, &state));
+        let left = difference(&state, &session.step(last, &state)?);
+        let moved = norm(&left);
         if let Some(tolerance) = self.inner_tolerance
             && moved > tolerance
         {
@@ -124,12 +126,35 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
             }
             warnings.push(error.to_string());
         }
-        let (by_u, _) = session.step_vjp(last, &state, &solution.x)?;
+        let w = solution.x;
+        let (by_u, _) = session.step_vjp(last, &state, &w)?;
         let mut gradient = outer.by_u;
         axpy(1.0, &by_u, &mut gradient);
-        let kept = if let FixedPointSolver::Gmres(restart) = self.solver { restart + 3 } else { 6 };
-        session.alive((3 + kept) * bytes(&state));
+        // The state beside the vectors of the solver.
+        session.alive((1 + solution.vectors) * bytes(&state));
+        let mut error = None;
+        if let Some(mu) = curvature_along(&w, &b, &solution.residual) {
+            let known = Known {
+                at: &state,
+                slope: &left,
+                hypergradient: &gradient,
+                by_v: &b,
+                w: &w,
+                image: norm(&by_u),
+                residual: norm(&solution.residual),
+            };
+            let again = |there: &[Tensor<E>]| {
+                let outer = session.outer(&there[..session.m], 0, last)?;
+                let mut by_u = outer.by_u;
+                axpy(1.0, &session.step_vjp(last, there, &w)?.0, &mut by_u);
+                Ok((by_u, [outer.by_v, zeros(&there[session.m..])].concat()))
+            };
+            error = or_warn(estimate(&known, mu, again), &mut warnings)?;
+        }
+        let look = session.look(v, self.steps)?;
         let mut report = session.report(outer.value);
+        (report.inner_value, report.inner_grad_norm) = look;
+        report.error = error;
         report.inner_steps = self.steps;
         report.linear_residual = Some(solution.relative);
         report.warnings = warnings;

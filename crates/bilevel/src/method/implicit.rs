@@ -2,10 +2,10 @@
 
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::error::{Error, Result, configuration};
-use crate::estimate::{Known, bound, estimate, undamped};
+use crate::estimate::{Known, bound, curvature_along, estimate, or_warn};
 use crate::inner::Inner;
 use crate::krylov::{Solution, Stop, bicgstab, cg, gmres, neumann, nystrom};
-use crate::vector::{axpy, bytes, dot, norm, scaled};
+use crate::vector::{axpy, bytes, norm, scaled};
 use autodiff::{Element, Tensor};
 
 /// How `(H + dI)·w = f_v` is solved.
@@ -185,7 +185,14 @@ impl<E: Element> Method<E> for Implicit {
         let stop = Stop { tolerance: asked.unwrap_or(0.01 * floor), iterations: self.iterations };
         let x0 = if self.warm_start { memory.take(W) } else { None };
         let solution = if let LinearSolver::Identity { rate } = self.solver {
-            Solution { x: scaled(rate, b), residual: Vec::new(), relative: f64::NAN, iterations: 0, lanczos: None }
+            Solution {
+                x: scaled(rate, b),
+                residual: Vec::new(),
+                relative: f64::NAN,
+                iterations: 0,
+                vectors: 2,
+                lanczos: None,
+            }
         } else {
             let mut hessian = session.hessian(v, solved.batch)?;
             let nystrom_solver = matches!(self.solver, LinearSolver::Nystrom { .. });
@@ -205,16 +212,8 @@ impl<E: Element> Method<E> for Implicit {
                 LinearSolver::Cg | LinearSolver::Identity { .. } => cg(&mut product, b, x0, stop)?,
             }
         };
-        // v, f_v, w, and what the solver keeps.
-        let kept = match self.solver {
-            LinearSolver::Gmres { restart } => restart.min(self.iterations) + 3,
-            LinearSolver::Nystrom { rank, .. } => rank + 1,
-            LinearSolver::BiCgStab => 6,
-            LinearSolver::Cg => 3,
-            LinearSolver::Neumann { .. } => 2,
-            LinearSolver::Identity { .. } => 0,
-        };
-        session.alive((3 + kept) * bytes(v));
+        // v and ∇_v g beside those of the solver.
+        session.alive((2 + solution.vectors) * bytes(v));
         let mut warnings: Vec<String> = solved.warning.into_iter().collect();
         let iterative = !matches!(self.solver, LinearSolver::Nystrom { .. } | LinearSolver::Identity { .. });
         if let Some(tolerance) = asked
@@ -240,36 +239,33 @@ impl<E: Element> Method<E> for Implicit {
         axpy(-1.0, &image, &mut gradient);
 
         let curvature = solution.lanczos.and_then(|l| l.extremes()).map(|(low, high)| (low - d, high - d));
-        // Without Ritz values, the curvature along the solution: wᵀHw = wᵀ(b − r − d·w).
-        let along = (!solution.residual.is_empty()).then(|| {
-            let square = dot(&w, &w);
-            (dot(&w, b) - dot(&w, &solution.residual)) / square - d
-        });
-        let known = Known {
-            v,
-            inner_gradient: &solved.gradient,
-            by_u: &outer.by_u,
-            by_v: b,
-            w: &w,
-            image: &image,
-            residual: if solution.residual.is_empty() { f64::NAN } else { undamped(&solution.residual, d, &w) },
-        };
+        // Without the damping's part, f_v − H·w; nothing is known of it where H was not looked at.
+        let mut residual = solution.residual;
+        axpy(d, &w, &mut residual);
         let counts = session.counts;
-        let verified = self.verify && !known.residual.is_nan();
-        let mut error = if verified { bound(&mut session, &known, solved.batch)? } else { None };
-        if error.is_none()
-            && !known.residual.is_nan()
-            && let Some(mu) = curvature.map(|(low, _)| low).or(along).filter(|mu| *mu > 0.0)
-        {
-            match estimate(&mut session, &known, mu, solved.batch) {
-                Ok(estimate) => error = Some(estimate),
-                // The objectives are not finite where the estimate looked: that is no fault of the hypergradient.
-                Err(Error::NonFinite { .. }) => {
-                    warnings.push(
-                        "there is no error estimate: it would have to look where an objective is not finite".to_owned(),
-                    );
-                }
-                Err(other) => return Err(other),
+        let mut error = None;
+        if !residual.is_empty() {
+            let known = Known {
+                at: v,
+                slope: &solved.gradient,
+                hypergradient: &gradient,
+                by_v: b,
+                w: &w,
+                image: norm(&image),
+                residual: norm(&residual),
+            };
+            if self.verify {
+                error = bound(&mut session, &known, solved.batch)?;
+            }
+            let mu = curvature.map(|(low, _)| low).or_else(|| curvature_along(&w, b, &residual)).filter(|mu| *mu > 0.0);
+            if let (None, Some(mu)) = (error, mu) {
+                let again = |there: &[Tensor<E>]| {
+                    let outer = session.outer(there, 0, solved.steps)?;
+                    let mut by_u = outer.by_u;
+                    axpy(-1.0, &session.mixed(there, &w, solved.batch)?, &mut by_u);
+                    Ok((by_u, outer.by_v))
+                };
+                error = or_warn(estimate(&known, mu, again), &mut warnings)?;
             }
         }
         let mut report = session.report(outer.value);
