@@ -72,7 +72,7 @@ pub fn costs<E: Element>(ask: &Ask<'_, E>, dynamics: &dyn Dynamics, repeats: usi
         hessian: time(&mut |s| s.hessian(&v, 0).map(drop))?,
         hvp: time(&mut |s| s.hvp(&mut hessian, &v).map(drop))?,
         mixed: time(&mut |s| s.mixed(&v, &v, 0).map(drop))?,
-        penalised: time(&mut |s| s.penalised(&v, &penalty, 0).map(drop))?,
+        penalised: time(&mut |s| s.penalised(&v, &penalty, 0, 0).map(drop))?,
         penalised_hvp: time(&mut |s| s.hvp(&mut penalised, &v).map(drop))?,
     })
 }

@@ -39,6 +39,7 @@ pub struct Problem {
     pub(crate) start: Option<Box<Start>>,
     names: [Vec<String>; 2],
     threads: usize,
+    pub(crate) diagnostics: bool,
     recorded: Mutex<HashMap<Arc<Shapes>, Arc<Programs>>>,
     idle: Mutex<Idle>,
 }
@@ -71,6 +72,7 @@ impl Problem {
             start: None,
             names: Default::default(),
             threads: 0,
+            diagnostics: true,
             recorded: Mutex::default(),
             idle: Mutex::default(),
         }
@@ -109,6 +111,16 @@ impl Problem {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Whether methods make evaluations for their report alone: the inner value and gradient where the way to the solution
+    /// did not pass, and what an error estimate takes. They are made unless this says otherwise; an outer loop that is in
+    /// a hurry does without. Never more than an HVP, two mixed products and two gradients for each hypergradient
+    /// ([`Implicit::verify`](crate::Implicit::verify) apart).
+    #[must_use]
+    pub fn diagnostics(mut self, wanted: bool) -> Self {
+        self.diagnostics = wanted;
         self
     }
 

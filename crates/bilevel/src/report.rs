@@ -19,6 +19,35 @@ pub struct Counts {
     pub vjps: usize,
 }
 
+impl std::ops::Sub for Counts {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self {
+            values: self.values - other.values,
+            gradients: self.gradients - other.gradients,
+            hvps: self.hvps - other.hvps,
+            jvps: self.jvps - other.jvps,
+            vjps: self.vjps - other.vjps,
+        }
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let all = [
+            (self.gradients, "gradients"),
+            (self.values, "values"),
+            (self.hvps, "HVPs"),
+            (self.jvps, "JVPs"),
+            (self.vjps, "VJPs"),
+        ];
+        let counted = all.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<String> = counted.map(|(count, name)| format!("{count} {name}")).collect();
+        f.write_str(&if words.is_empty() { "none".to_owned() } else { words.join(", ") })
+    }
+}
+
 impl std::ops::AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         self.values += other.values;
@@ -87,6 +116,8 @@ pub struct Report {
     pub error: Option<ErrorEstimate>,
     /// Evaluations.
     pub counts: Counts,
+    /// Those of them that were made for this report alone; see [`Problem::diagnostics`](crate::Problem::diagnostics).
+    pub diagnostic_counts: Counts,
     /// The most bytes of iterates, tangents or multipliers kept at once.
     pub trajectory_bytes: usize,
     /// Bytes of the largest compiled derivative program that was run.
@@ -121,14 +152,11 @@ impl fmt::Display for Report {
         if let Some(error) = self.error {
             writeln!(f, "error              {error}")?;
         }
-        let c = self.counts;
-        write!(f, "evaluations        {} gradients", c.gradients)?;
-        for (count, name) in [(c.values, "values"), (c.hvps, "HVPs"), (c.jvps, "JVPs"), (c.vjps, "VJPs")] {
-            if count > 0 {
-                write!(f, ", {count} {name}")?;
-            }
+        writeln!(f, "evaluations        {}", self.counts)?;
+        if self.diagnostic_counts != Counts::default() {
+            writeln!(f, "  for this report  {}", self.diagnostic_counts)?;
         }
-        writeln!(f, "\nmemory             {} B of iterates, {} B of tape", self.trajectory_bytes, self.tape_bytes)?;
+        writeln!(f, "memory             {} B of iterates, {} B of tape", self.trajectory_bytes, self.tape_bytes)?;
         write!(f, "time               {:.3} ms", self.seconds * 1e3)?;
         for warning in &self.warnings {
             write!(f, "\nnote               {warning}")?;

@@ -45,6 +45,7 @@ pub(crate) struct Session<'a, E: Element> {
     constants: Vec<Option<Tensor<E>>>,
     inputs: Vec<Tensor<E>>,
     pub(crate) counts: Counts,
+    diagnostic_counts: Counts,
     started: Instant,
     trajectory_bytes: usize,
     /// Whether the way back ends before the initial point.
@@ -109,6 +110,7 @@ impl<'a, E: Element> Session<'a, E> {
             constants,
             inputs: Vec::new(),
             counts: Counts::default(),
+            diagnostic_counts: Counts::default(),
             started,
             trajectory_bytes: 0,
             later_steps_only: false,
@@ -228,13 +230,23 @@ impl<'a, E: Element> Session<'a, E> {
         Ok((all[0].item().to_f64(), gradient))
     }
 
-    /// g and ‖∇_v g‖ after more than one step, for the report; after a single one they would cost as much as the step.
+    /// Evaluations for the report alone: `None` where the problem does without.
+    pub(crate) fn diagnose<T>(&mut self, look: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
+        if self.problem.diagnostics { self.for_report(look).map(Some) } else { Ok(None) }
+    }
+
+    /// Evaluations that are counted as made for the report.
+    pub(crate) fn for_report<T>(&mut self, look: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let before = self.counts;
+        let seen = look(self)?;
+        self.diagnostic_counts += self.counts - before;
+        Ok(seen)
+    }
+
+    /// g and ‖∇_v g‖ after so many steps, for the report.
     pub(crate) fn look(&mut self, v: &[Tensor<E>], steps: usize) -> Result<(Option<f64>, Option<f64>)> {
-        if steps < 2 {
-            return Ok((None, None));
-        }
-        let (value, gradient) = self.inner(v, steps, steps)?;
-        Ok((Some(value), Some(vector::norm(&gradient))))
+        let seen = self.diagnose(|s| s.inner(v, steps, steps))?;
+        Ok(seen.map_or((None, None), |(value, gradient)| (Some(value), Some(vector::norm(&gradient)))))
     }
 
     /// g, g_u, g_v.
@@ -385,15 +397,16 @@ impl<'a, E: Element> Session<'a, E> {
         self.run(Kind::StartJvp(directions), &[du]).map(Some)
     }
 
-    /// L, L_u, L_v of the penalised objective.
+    /// L, L_u, L_v of the penalised objective; of both objectives, the batch of this number.
     pub(crate) fn penalised(
         &mut self,
         v: &[Tensor<E>],
         penalty: &Penalty<E>,
+        batch: usize,
         step: usize,
     ) -> Result<(f64, Tensors<E>, Tensors<E>)> {
         self.counts.gradients += 1;
-        let (outer, inner) = (self.data.outer_at(0), self.data.inner_at(0));
+        let (outer, inner) = (self.data.outer_at(batch), self.data.inner_at(batch));
         let gamma = [Tensor::scalar(E::from_f64(penalty.gamma))];
         let parts = [v, &outer, &inner, &penalty.multipliers, &gamma];
         let mut all = self.checked("the penalised objective or its gradient", step, Kind::Penalised, &parts)?;
@@ -429,7 +442,7 @@ impl<'a, E: Element> Session<'a, E> {
     pub(crate) fn needs_whole_data(&self, who: &'static str) -> Result<()> {
         match (self.data.outer, self.data.inner) {
             (crate::Source::Whole(_), crate::Source::Whole(_)) => Ok(()),
-            _ => configuration("minibatches", format!("{who} minimises one objective: it needs whole data")),
+            _ => configuration("minibatches", format!("{who} minimises one objective, and needs whole data")),
         }
     }
 
@@ -443,6 +456,7 @@ impl<'a, E: Element> Session<'a, E> {
         Report {
             outer_value,
             counts: self.counts,
+            diagnostic_counts: self.diagnostic_counts,
             trajectory_bytes: self.trajectory_bytes,
             tape_bytes: self.executables.values().map(Executable::peak_bytes).max().unwrap_or(0),
             seconds: self.started.elapsed().as_secs_f64(),

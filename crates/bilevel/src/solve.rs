@@ -215,7 +215,7 @@ impl<E: Element> Solver<'_, E> {
             data.first = [self.state.iteration, if self.warm_starts() { self.state.inner_steps } else { 0 }];
         }
         let ask = Ask { problem: self.problem, u: &self.state.u, v0: &self.state.v0, data };
-        let Hypergradient { gradient, inner_solution, report } = self.method.hypergradient(&ask, &mut memory)?;
+        let Hypergradient { gradient, inner_solution, report, .. } = self.method.hypergradient(&ask, &mut memory)?;
         let (mut u, mut optimizer) = (self.state.u.clone(), self.state.optimizer.clone());
         // Where the hypergradient is as small as was asked for, u stays.
         let gradient_norm = norm(&gradient);

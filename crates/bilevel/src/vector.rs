@@ -34,6 +34,12 @@ pub(crate) fn xpay<E: Element>(x: &[Tensor<E>], c: f64, y: &mut [Tensor<E>]) {
     }
 }
 
+/// `y ← c·y`
+pub(crate) fn scale<E: Element>(c: f64, y: &mut [Tensor<E>]) {
+    let c = E::from_f64(c);
+    y.iter_mut().for_each(|y| y.data_mut().iter_mut().for_each(|y| *y = c * *y));
+}
+
 /// `c·x`
 pub(crate) fn scaled<E: Element>(c: f64, x: &[Tensor<E>]) -> Vec<Tensor<E>> {
     let c = E::from_f64(c);

@@ -23,10 +23,9 @@ fn the_general_quadratic_has_its_closed_form() {
             let (vt, gradient) = quadratic.exact(&u, &v0, eta, steps);
             assert_close(&found.inner_solution[0], &vt);
             assert_close(&found.gradient[0], &gradient);
-            assert_eq!(
-                (found.report.counts.gradients, found.report.counts.vjps),
-                (steps + 1 + usize::from(steps > 1), steps)
-            );
+            // One for each step, one for f, and one for the report.
+            assert_eq!((found.report.counts.gradients, found.report.counts.vjps), (steps + 2, steps));
+            assert_eq!(found.report.diagnostic_counts.gradients, 1);
             assert_eq!(found.report.trajectory_bytes, steps * N * 8);
         }
     }

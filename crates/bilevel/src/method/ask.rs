@@ -66,6 +66,9 @@ pub struct Hypergradient<E: Element> {
     pub gradient: Vec<Tensor<E>>,
     /// The inner solution that it belongs to.
     pub inner_solution: Vec<Tensor<E>>,
+    /// w of `H·w = f_v`, or what the method has in its place, for methods that go by it: implicit ones, those that carry it
+    /// along, and minus the multipliers of penalty methods.
+    pub adjoint: Option<Vec<Tensor<E>>>,
     /// How good it is and what it cost.
     pub report: Report,
 }

@@ -1,12 +1,12 @@
 //! The augmented Lagrangian of the inner optimality condition.
 
 use super::penalised::{Descent, minimise};
-use super::penalty::{MultiplierStep, Saddle, Stationarity, finish};
+use super::penalty::{End, MultiplierStep, Saddle, finish};
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::error::{Error, Result, configuration};
 use crate::report::ErrorEstimate;
 use crate::session::{Penalty as Weights, Session};
-use crate::vector::{axpy, difference, norm, zeros};
+use crate::vector::{axpy, difference, norm, scaled, zeros};
 use autodiff::{Element, Tensor};
 
 /// `L = f + ⟨λ, ∇_v g⟩ + γ/2 ‖∇_v g‖²`, minimised, then `λ ← λ + γ·∇_v g`, and again.
@@ -102,12 +102,12 @@ impl AugmentedLagrangian {
         };
         let mut before = f64::INFINITY;
         for round in 0..self.rounds {
-            let (point, done) = minimise(session, &rounds.weights, joint, rounds.point, &self.descent)?;
+            let (point, done) = minimise(session, &rounds.weights, joint, 0, rounds.point, &self.descent)?;
             rounds.point = point;
             rounds.iterations += done;
             let v = &rounds.point[if joint { session.n } else { 0 }..];
             // f_u + C(λ + γG), at the multipliers before they move.
-            let (_, by_u, by_v) = session.penalised(v, &rounds.weights, round)?;
+            let (_, by_u, by_v) = session.penalised(v, &rounds.weights, 0, round)?;
             rounds.rest = norm(&by_v);
             rounds.gradients = [std::mem::take(&mut rounds.gradients[1]), by_u];
             let slope = session.inner(v, 0, round)?.1;
@@ -175,9 +175,19 @@ impl<E: Element> Method<E> for AugmentedLagrangian {
             }
             _ => None,
         };
+        let end = End {
+            gradient,
+            adjoint: Some(scaled(-1.0, &rounds.weights.multipliers)),
+            gamma: 0.0,
+            iterations: rounds.iterations,
+            batch: 0,
+            error,
+            rest: rounds.rest,
+            accept: self.accept,
+            on_its_way: false,
+        };
         memory.keep(MULTIPLIERS, rounds.weights.multipliers);
-        let stationarity = Stationarity { gradient: rounds.rest, accept: self.accept, on_its_way: false };
-        let mut result = finish(&mut session, rounds.point, gradient, rounds.iterations, error, stationarity)?;
+        let mut result = finish(&mut session, rounds.point, end)?;
         result.report.warnings.extend(rounds.warning);
         Ok(result)
     }

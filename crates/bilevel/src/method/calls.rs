@@ -1,9 +1,10 @@
 //! What methods share that go on from call to call: their iterate, stochastic descent, their answer.
 
+use super::audit::{Audit, Parts, audit};
 use super::{Hypergradient, Memory};
 use crate::error::{Result, configuration};
 use crate::session::Session;
-use crate::vector::{axpy, bytes, norm};
+use crate::vector::{axpy, norm};
 use autodiff::{Element, Tensor};
 
 /// [`Error::Configuration`](crate::Error::Configuration) unless all of these settings are positive.
@@ -41,19 +42,43 @@ pub(super) fn sgd<E: Element>(
     Ok(v)
 }
 
-/// The answer of a method at v, where g and its gradient are these.
-pub(super) fn answer<E: Element>(
-    session: &mut Session<'_, E>,
-    v: Vec<Tensor<E>>,
-    gradient: Vec<Tensor<E>>,
-    outer_value: f64,
-    (inner_value, slope): (f64, &[Tensor<E>]),
-    steps: usize,
-) -> Hypergradient<E> {
-    session.alive(5 * bytes(&v));
+/// An answer, and what its report is made of.
+pub(super) struct Found<'k, E: Element> {
+    pub(super) gradient: Vec<Tensor<E>>,
+    /// Where it was taken.
+    pub(super) v: Vec<Tensor<E>>,
+    pub(super) outer_value: f64,
+    /// g and ∇_v g there, if the method knows.
+    pub(super) inner: Option<(f64, Vec<Tensor<E>>)>,
+    /// Another point at which the adjoint is, and ∇_v g there.
+    pub(super) other: Option<(&'k [Tensor<E>], Vec<Tensor<E>>)>,
+    /// The adjoint that the answer amounts to.
+    pub(super) w: &'k [Tensor<E>],
+    /// What else the method evaluated at v.
+    pub(super) parts: Option<Parts<E>>,
+    /// The number of the batch, and of the steps of this call.
+    pub(super) batch: usize,
+    pub(super) steps: usize,
+}
+
+/// The hypergradient with its report.
+pub(super) fn answer<E: Element>(session: &mut Session<'_, E>, found: Found<'_, E>) -> Result<Hypergradient<E>> {
+    let Found { gradient, v, outer_value, inner, other, w, parts, batch, steps } = found;
+    let inner = match inner {
+        Some(inner) => Some(inner),
+        None => session.diagnose(|s| s.inner(&v, batch, batch))?,
+    };
+    let (mut error, mut warnings) = (None, Vec::new());
+    let place = other.or_else(|| inner.as_ref().map(|(_, slope)| (v.as_slice(), slope.clone())));
+    if let Some((at, slope)) = place {
+        let a = Audit { at, slope: &slope, w, answer: &gradient, batches: [batch; 2], parts };
+        error = audit(session, a, &mut warnings)?;
+    }
     let mut report = session.report(outer_value);
-    report.inner_value = Some(inner_value);
-    report.inner_grad_norm = Some(norm(slope));
+    report.inner_value = inner.as_ref().map(|(value, _)| *value);
+    report.inner_grad_norm = inner.as_ref().map(|(_, slope)| norm(slope));
     report.inner_steps = steps;
-    Hypergradient { gradient, inner_solution: v, report }
+    report.error = error;
+    report.warnings = warnings;
+    Ok(Hypergradient { gradient, inner_solution: v, adjoint: Some(w.to_vec()), report })
 }

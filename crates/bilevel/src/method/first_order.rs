@@ -3,14 +3,15 @@
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::dynamics::Dynamics;
 use crate::error::{Error, Result, configuration};
-use crate::vector::{axpy, bytes};
+use crate::report::ErrorEstimate;
+use crate::vector::{axpy, bytes, difference, norm, zeros};
 use autodiff::Element;
 
 /// The hypergradient through the initial point with the inner steps' derivative taken to be the identity:
 /// `f_u + (∂v₀/∂u)ᵀ f_v(v_T)`. (Finn, Abbeel, Levine, ICML 2017, section 5.2: FOMAML.)
 ///
-/// What it leaves out is of the order of the steps' length times the curvature; it says nothing about how much that is. Only
-/// for problems with a [`start`](crate::Problem::start): u that acts on the steps alone is
+/// What it leaves out is of the order of the steps' length times the curvature; the report's estimate is T times what one VJP
+/// of the last step says. Only for problems with a [`start`](crate::Problem::start): u that acts on the steps alone is
 /// [`Error::Detached`](crate::Error::Detached).
 ///
 /// Time: `T` inner gradients and one outer. Memory: two iterates.
@@ -40,12 +41,13 @@ impl<D: Dynamics, E: Element> Method<E> for FirstOrder<D> {
         }
         let mut session = ask.session(Some(&self.dynamics))?;
         let mut state = session.initial(ask.v0)?;
+        let mut before = Vec::new();
         for step in 0..self.steps {
             let next = session.step(step, &state)?;
             session.alive(bytes(&state) + bytes(&next));
-            state = next;
+            before = std::mem::replace(&mut state, next);
         }
-        state.truncate(session.m);
+        let slots = state.split_off(session.m);
         let outer = session.outer(&state, 0, self.steps)?;
         let mut gradient = outer.by_u;
         let Some(part) = session.start_only_vjp(&outer.by_v)? else {
@@ -53,11 +55,21 @@ impl<D: Dynamics, E: Element> Method<E> for FirstOrder<D> {
             return Err(Error::Detached { name, through: "an initial point (the problem has no `start`)" });
         };
         axpy(1.0, &part, &mut gradient);
+        let error = session.diagnose(|s| {
+            let cotangent = [&outer.by_v[..], &zeros(&slots)].concat();
+            let (mut left_out, by_state) = s.step_vjp(self.steps - 1, &before, &cotangent)?;
+            let change = difference(&by_state[..outer.by_v.len()], &outer.by_v);
+            if let Some(part) = s.start_only_vjp(&change)? {
+                axpy(1.0, &part, &mut left_out);
+            }
+            Ok(ErrorEstimate::Estimate(self.steps as f64 * norm(&left_out)))
+        })?;
         let look = session.look(&state, self.steps)?;
         let mut report = session.report(outer.value);
         (report.inner_value, report.inner_grad_norm) = look;
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(0);
-        Ok(Hypergradient { gradient, inner_solution: state, report })
+        report.error = error;
+        Ok(Hypergradient { gradient, inner_solution: state, adjoint: None, report })
     }
 }

@@ -5,6 +5,7 @@ use crate::dynamics::Dynamics;
 use crate::error::{Error, Result, configuration};
 use crate::estimate::{Known, curvature_along, estimate, or_warn};
 use crate::krylov::{Stop, bicgstab, gmres};
+use crate::session::Session;
 use crate::vector::{axpy, bytes, difference, norm, zeros};
 use autodiff::{Element, Tensor};
 
@@ -143,13 +144,14 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
                 image: norm(&by_u),
                 residual: norm(&solution.residual),
             };
-            let again = |there: &[Tensor<E>]| {
+            let again = |session: &mut Session<'_, E>, there: &[Tensor<E>]| {
                 let outer = session.outer(&there[..session.m], 0, last)?;
                 let mut by_u = outer.by_u;
                 axpy(1.0, &session.step_vjp(last, there, &w)?.0, &mut by_u);
                 Ok((by_u, [outer.by_v, zeros(&there[session.m..])].concat()))
             };
-            error = or_warn(estimate(&known, mu, again), &mut warnings)?;
+            error =
+                session.diagnose(|s| or_warn(estimate(&known, mu, |there| again(s, there)), &mut warnings))?.flatten();
         }
         let look = session.look(v, self.steps)?;
         let mut report = session.report(outer.value);
@@ -159,6 +161,6 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
         report.linear_residual = Some(solution.relative);
         report.warnings = warnings;
         let inner_solution = v.to_vec();
-        Ok(Hypergradient { gradient, inner_solution, report })
+        Ok(Hypergradient { gradient, inner_solution, adjoint: Some(w[..session.m].to_vec()), report })
     }
 }

@@ -97,6 +97,6 @@ impl<D: Dynamics, E: Element> Method<E> for Forward<D> {
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(self.steps);
         report.error = Some(ErrorEstimate::Bound(0.0));
-        Ok(Hypergradient { gradient, inner_solution: state, report })
+        Ok(Hypergradient { gradient, inner_solution: state, adjoint: None, report })
     }
 }

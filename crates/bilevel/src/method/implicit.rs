@@ -1,5 +1,6 @@
 //! Implicit differentiation of the inner optimality condition.
 
+use super::audit::{Audit, audit};
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::error::{Error, Result, configuration};
 use crate::estimate::{Known, bound, curvature_along, estimate, or_warn};
@@ -242,9 +243,12 @@ impl<E: Element> Method<E> for Implicit {
         // Without the damping's part, f_v − H·w; nothing is known of it where H was not looked at.
         let mut residual = solution.residual;
         axpy(d, &w, &mut residual);
-        let counts = session.counts;
-        let mut error = None;
-        if !residual.is_empty() {
+        let error;
+        if residual.is_empty() {
+            let slope = &solved.gradient;
+            let a = Audit { at: v, slope, w: &w, answer: &gradient, batches: [0, solved.batch], parts: None };
+            error = audit(&mut session, a, &mut warnings)?;
+        } else {
             let known = Known {
                 at: v,
                 slope: &solved.gradient,
@@ -254,28 +258,27 @@ impl<E: Element> Method<E> for Implicit {
                 image: norm(&image),
                 residual: norm(&residual),
             };
-            if self.verify {
-                error = bound(&mut session, &known, solved.batch)?;
-            }
             let mu = curvature.map(|(low, _)| low).or_else(|| curvature_along(&w, b, &residual)).filter(|mu| *mu > 0.0);
-            if let (None, Some(mu)) = (error, mu) {
-                let again = |there: &[Tensor<E>]| {
-                    let outer = session.outer(there, 0, solved.steps)?;
-                    let mut by_u = outer.by_u;
-                    axpy(-1.0, &session.mixed(there, &w, solved.batch)?, &mut by_u);
-                    Ok((by_u, outer.by_v))
-                };
-                error = or_warn(estimate(&known, mu, again), &mut warnings)?;
-            }
+            let verified = match self.verify {
+                true => session.for_report(|s| bound(s, &known, solved.batch))?,
+                false => None,
+            };
+            error = match (verified, mu) {
+                (None, Some(mu)) => session
+                    .diagnose(|session| {
+                        let again = |there: &[Tensor<E>]| {
+                            let outer = session.outer(there, 0, solved.steps)?;
+                            let mut by_u = outer.by_u;
+                            axpy(-1.0, &session.mixed(there, &w, solved.batch)?, &mut by_u);
+                            Ok((by_u, outer.by_v))
+                        };
+                        or_warn(estimate(&known, mu, again), &mut warnings)
+                    })?
+                    .flatten(),
+                (verified, _) => verified,
+            };
         }
         let mut report = session.report(outer.value);
-        if session.counts != counts {
-            let c = session.counts;
-            let more = (c.gradients - counts.gradients, c.hvps - counts.hvps, c.vjps - counts.vjps);
-            let (gradients, hvps, vjps) = more;
-            warnings
-                .push(format!("the error estimate took {gradients} gradients, {hvps} HVPs and {vjps} VJPs of these"));
-        }
         report.inner_value = Some(solved.value);
         report.inner_grad_norm = Some(norm(&solved.gradient));
         report.inner_steps = solved.steps;
@@ -284,8 +287,8 @@ impl<E: Element> Method<E> for Implicit {
         report.error = error;
         report.warnings = warnings;
         if self.warm_start {
-            memory.keep(W, w);
+            memory.keep(W, w.clone());
         }
-        Ok(Hypergradient { gradient, inner_solution: solved.v, report })
+        Ok(Hypergradient { gradient, inner_solution: solved.v, adjoint: Some(w), report })
     }
 }

@@ -1,6 +1,7 @@
 //! Hypergradient methods, one per file.
 
 mod ask;
+mod audit;
 mod augmented_lagrangian;
 mod calls;
 mod finite_difference;

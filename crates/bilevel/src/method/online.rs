@@ -4,16 +4,17 @@ use super::forward::{contract, directions, initial_tangents};
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::dynamics::Dynamics;
 use crate::error::{Result, configuration};
+use crate::report::ErrorEstimate;
 use crate::vector;
-use autodiff::Element;
+use autodiff::{Element, Tensor};
 
 /// Forward mode that never starts over: every call runs `Δ` more inner steps and gives the hypergradient so far; the
 /// iterate and its tangents go on from there, though u has moved. (Franceschi, Donini, Frasconi, Pontil, ICML 2017,
 /// section 3.3.)
 ///
 /// It is meant for [`solve`](crate::Problem::solve), which keeps its memory; the first call alone is [`Forward`] of `Δ`
-/// steps. The tangents are those of the trajectory as if u had always been what it was at each step: there is no error
-/// estimate.
+/// steps. The tangents are those of the trajectory as if u had always been what it was at each step; once u
+/// has moved, the error estimate is how much the answer changed in the last call.
 ///
 /// The truncated sibling, `K` more steps in reverse mode, is [`Reverse`](super::Reverse) with warm starts.
 ///
@@ -38,6 +39,9 @@ impl<D> Online<D> {
 const STATE: &str = "online state";
 const TANGENTS: &str = "online tangents";
 const STEP: &str = "online step";
+const U: &str = "online u";
+const LAST: &str = "online hypergradient";
+const LAGS: &str = "online u has moved";
 
 impl<D: Dynamics, E: Element> Method<E> for Online<D> {
     fn name(&self) -> String {
@@ -74,9 +78,25 @@ impl<D: Dynamics, E: Element> Method<E> for Online<D> {
         memory.keep(STATE, state);
         memory.keep(TANGENTS, tangents);
         memory.keep_number(STEP, (first + self.steps) as f64);
+        let look = session.look(&v, first + self.steps)?;
+        // While u is where it was, this is forward mode of all steps. Later, what one call changes is what it lags behind by.
+        let moved = |u: &[Tensor<E>]| u.iter().zip(ask.u).any(|(a, b)| a.data() != b.data());
+        let lags = memory.number(LAGS).is_some() || memory.tensors(U).is_some_and(moved);
+        let error = match memory.tensors(LAST) {
+            Some(last) if lags => ErrorEstimate::Estimate(vector::norm(&vector::difference(&gradient, last))),
+            _ => ErrorEstimate::Bound(0.0),
+        };
+        if lags {
+            memory.keep_number(LAGS, 1.0);
+        } else {
+            memory.keep(U, ask.u.to_vec());
+        }
+        memory.keep(LAST, gradient.clone());
         let mut report = session.report(outer.value);
+        (report.inner_value, report.inner_grad_norm) = look;
+        report.error = Some(error);
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(first + self.steps);
-        Ok(Hypergradient { gradient, inner_solution: v, report })
+        Ok(Hypergradient { gradient, inner_solution: v, adjoint: None, report })
     }
 }

@@ -1,5 +1,6 @@
 //! The penalty method: no inverse, no trajectory.
 
+use super::audit::{Audit, audit};
 use super::penalised::{Descent, minimise};
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::error::{Error, Result, configuration};
@@ -14,7 +15,8 @@ use autodiff::{Element, Tensor};
 pub enum Schedule {
     /// All of so many stages in each call, so that a call stands for itself.
     Stages(usize),
-    /// One stage a call: the method of the paper, where u and v move in turns while γ grows.
+    /// One stage a call: the method of the paper, where u and v move in turns while γ grows. With [`Descent::Steps`] it may
+    /// see minibatches, of both objectives one for each step.
     PerCall,
 }
 
@@ -84,7 +86,7 @@ impl Penalty {
         let mut slope = Vec::new();
         for stage in 0..stages {
             weights.gamma = self.gamma * self.factor.powi(stage as i32);
-            point = minimise(&mut session, &weights, true, point, &self.descent)?.0;
+            point = minimise(&mut session, &weights, true, 0, point, &self.descent)?.0;
             slope = session.inner(&point[session.n..], 0, stage)?.1;
             let multiplier_norm = weights.gamma * norm(&slope);
             trace.push(MultiplierStep {
@@ -127,30 +129,52 @@ pub struct Saddle<E: Element> {
 
 const GAMMA: &str = "penalty γ";
 const POINT: &str = "penalty v";
+const BATCH: &str = "penalty batch";
+
+/// Where a penalised objective was left, and what is made of it.
+pub(super) struct End<E: Element> {
+    pub(super) gradient: Vec<Tensor<E>>,
+    /// Minus the multipliers; without them, `−γ·∇_v g`.
+    pub(super) adjoint: Option<Vec<Tensor<E>>>,
+    pub(super) gamma: f64,
+    pub(super) iterations: usize,
+    /// The number of the batch.
+    pub(super) batch: usize,
+    pub(super) error: Option<ErrorEstimate>,
+    /// ‖∇_v L‖
+    pub(super) rest: f64,
+    pub(super) accept: bool,
+    /// Whether it need not be at a minimum yet: later calls go on from here.
+    pub(super) on_its_way: bool,
+}
 
 /// f itself, where the report wants it.
 pub(super) fn finish<E: Element>(
     session: &mut Session<'_, E>,
     v: Vec<Tensor<E>>,
-    gradient: Vec<Tensor<E>>,
-    iterations: usize,
-    error: Option<ErrorEstimate>,
-    stationarity: Stationarity,
+    end: End<E>,
 ) -> Result<Hypergradient<E>> {
-    let outer = session.outer(&v, 0, iterations)?;
+    let iterations = end.iterations;
+    let outer = session.outer(&v, end.batch, iterations)?;
     let value = outer.value;
     // At a minimum of the penalised objective, its gradient is the difference of f_v and what holds it.
-    let rest = stationarity.gradient / norm(&outer.by_v).max(f64::MIN_POSITIVE);
+    let rest = end.rest / norm(&outer.by_v).max(f64::MIN_POSITIVE);
     let mut warnings = Vec::new();
-    if rest > STATIONARY && !stationarity.on_its_way {
+    if rest > STATIONARY && !end.on_its_way {
         let solver = "the minimisation of the penalised objective over v (‖∇_v L‖ / ‖f_v‖)";
         let error = Error::NotConverged { solver, residual: rest, tolerance: STATIONARY, iterations };
-        if !stationarity.accept {
+        if !end.accept {
             return Err(error);
         }
         warnings.push(error.to_string());
     }
-    let (inner_value, slope) = session.inner(&v, 0, iterations)?;
+    let (inner_value, slope) = session.inner(&v, end.batch, iterations)?;
+    let w = end.adjoint.unwrap_or_else(|| scaled(-end.gamma, &slope));
+    let mut error = end.error;
+    if error.is_none() {
+        let a = Audit { at: &v, slope: &slope, w: &w, answer: &end.gradient, batches: [end.batch; 2], parts: None };
+        error = audit(session, a, &mut warnings)?;
+    }
     session.alive(8 * bytes(&v));
     let mut report = session.report(value);
     report.inner_value = Some(inner_value);
@@ -158,17 +182,7 @@ pub(super) fn finish<E: Element>(
     report.inner_steps = iterations;
     report.error = error;
     report.warnings = warnings;
-    Ok(Hypergradient { gradient, inner_solution: v, report })
-}
-
-/// How well v minimises a penalised objective, and what is made of it.
-#[derive(Clone, Copy)]
-pub(super) struct Stationarity {
-    /// ‖∇_v L‖
-    pub(super) gradient: f64,
-    pub(super) accept: bool,
-    /// Whether it need not be there yet: later calls go on from here.
-    pub(super) on_its_way: bool,
+    Ok(Hypergradient { gradient: end.gradient, inner_solution: v, adjoint: Some(w), report })
 }
 
 /// The largest ‖∇_v L‖ / ‖f_v‖ that counts as a minimum: the hypergradient errs by about as much.
@@ -179,10 +193,18 @@ impl<E: Element> Method<E> for Penalty {
         "penalty".to_owned()
     }
 
+    fn counts_calls(&self) -> bool {
+        self.schedule == Schedule::PerCall
+    }
+
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         self.check()?;
         let mut session = ask.session(None)?;
-        session.needs_whole_data("the penalty method")?;
+        let per_call = self.schedule == Schedule::PerCall;
+        if !(per_call && matches!(self.descent, Descent::Steps(..))) {
+            session.needs_whole_data("the penalty method in stages or by Newton's method")?;
+        }
+        let batch = memory.number(BATCH).unwrap_or(0.0) as usize;
         let (stages, first, mut v) = match self.schedule {
             Schedule::Stages(stages) => (stages, self.gamma, session.initial(ask.v0)?),
             Schedule::PerCall => {
@@ -195,15 +217,17 @@ impl<E: Element> Method<E> for Penalty {
                 (1, gamma, v)
             }
         };
+        // Steps see a batch each; what is said of where they end is of the next one.
+        let next = batch + if let Descent::Steps(_, steps) = self.descent { steps } else { 0 };
         let mut weights = Weights { multipliers: zeros(&v), gamma: first };
         let (mut gradient, mut error, mut iterations) = (Vec::new(), None, 0);
         let (mut slopes, mut rest) = (Vec::with_capacity(stages), 0.0);
         for stage in 0..stages {
             weights.gamma = first * self.factor.powi(stage as i32);
-            let (point, done) = minimise(&mut session, &weights, false, v, &self.descent)?;
+            let (point, done) = minimise(&mut session, &weights, false, batch, v, &self.descent)?;
             v = point;
             iterations += done;
-            let (_, by_u, by_v) = session.penalised(&v, &weights, iterations)?;
+            let (_, by_u, by_v) = session.penalised(&v, &weights, next, iterations)?;
             rest = norm(&by_v);
             // Richardson: the error is proportional to 1/γ.
             if stage > 0 && self.factor > 1.0 {
@@ -211,7 +235,7 @@ impl<E: Element> Method<E> for Penalty {
                 error = Some(ErrorEstimate::Estimate(change / (self.factor - 1.0)));
             }
             gradient = by_u;
-            slopes.push(norm(&session.inner(&v, 0, iterations)?.1));
+            slopes.push(norm(&session.inner(&v, next, iterations)?.1));
         }
         let warning = match slopes[..] {
             // It falls as 1/γ towards a solution of the inner problem; at other stationary points of ‖∇_v g‖² it stays.
@@ -226,12 +250,15 @@ impl<E: Element> Method<E> for Penalty {
             }
             _ => None,
         };
-        if self.schedule == Schedule::PerCall {
+        if per_call {
             memory.keep(POINT, v.clone());
+            memory.keep_number(BATCH, (next + 1) as f64);
         }
-        let on_its_way = self.schedule == Schedule::PerCall;
-        let stationarity = Stationarity { gradient: rest, accept: self.accept, on_its_way };
-        let mut result = finish(&mut session, v, gradient, iterations, error, stationarity)?;
+        let gamma = weights.gamma;
+        let accept = self.accept;
+        let end =
+            End { gradient, adjoint: None, gamma, iterations, batch: next, error, rest, accept, on_its_way: per_call };
+        let mut result = finish(&mut session, v, end)?;
         result.report.warnings.extend(warning);
         Ok(result)
     }

@@ -145,6 +145,6 @@ impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
         report.differentiated_steps = Some(differentiated);
         report.error = if whole { Some(ErrorEstimate::Bound(0.0)) } else { left_out.map(ErrorEstimate::Estimate) };
         let inner_solution = v.to_vec();
-        Ok(Hypergradient { gradient, inner_solution, report })
+        Ok(Hypergradient { gradient, inner_solution, adjoint: None, report })
     }
 }

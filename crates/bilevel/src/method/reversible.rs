@@ -3,6 +3,7 @@
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::dynamics::{Dynamics, Hyper, Momentum};
 use crate::error::{Error, Result, configuration};
+use crate::report::ErrorEstimate;
 use crate::session::Session;
 use crate::vector;
 use autodiff::{Element, Tensor};
@@ -190,7 +191,8 @@ impl<E: Element> Method<E> for Reversible {
         (report.inner_value, report.inner_grad_norm) = look;
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(self.steps);
-        Ok(Hypergradient { gradient, inner_solution, report })
+        report.error = Some(ErrorEstimate::Bound(0.0));
+        Ok(Hypergradient { gradient, inner_solution, adjoint: None, report })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{adjoint_sgd, hypergradient};
 use crate::error::Result;
-use crate::method::calls::{answer, iterate, positive, sgd};
+use crate::method::calls::{Found, answer, iterate, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::zeros;
 use autodiff::Element;
@@ -46,9 +46,20 @@ impl<E: Element> Method<E> for Amigo {
         let batches = call * self.adjoint_steps..(call + 1) * self.adjoint_steps;
         let w = adjoint_sgd(&mut session, &v, &outer.by_v, w, self.adjoint_rate, batches)?;
         let gradient = hypergradient(&mut session, &v, outer.by_u, &w, call)?;
-        let (value, slope) = session.inner(&v, call, call)?;
-        memory.keep(V, v.clone());
+        let found = Found {
+            gradient,
+            v: v.clone(),
+            outer_value: outer.value,
+            inner: None,
+            other: None,
+            w: &w,
+            parts: None,
+            batch: call,
+            steps: self.steps,
+        };
+        let found = answer(&mut session, found)?;
+        memory.keep(V, v);
         memory.keep(W, w);
-        Ok(answer(&mut session, v, gradient, outer.value, (value, &slope), self.steps))
+        Ok(found)
     }
 }

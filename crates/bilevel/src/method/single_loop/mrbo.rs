@@ -2,7 +2,7 @@
 
 use super::{hypergradient, stochastic_neumann};
 use crate::error::{Result, configuration};
-use crate::method::calls::{answer, iterate, positive};
+use crate::method::calls::{Found, answer, iterate, positive};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::session::Session;
 use crate::vector::{axpy, bytes};
@@ -31,8 +31,14 @@ const V_BEFORE: &str = "mrbo v before";
 const INNER: &str = "mrbo inner direction";
 const OUTER: &str = "mrbo outer direction";
 
-/// f and g, the hypergradient and the inner gradient that a batch gives at a point.
-type Directions<E> = ([f64; 2], Vec<Tensor<E>>, Vec<Tensor<E>>);
+/// What a batch gives at a point.
+struct Directions<E: Element> {
+    /// f and g.
+    values: [f64; 2],
+    hypergradient: Vec<Tensor<E>>,
+    slope: Vec<Tensor<E>>,
+    w: Vec<Tensor<E>>,
+}
 
 impl Mrbo {
     fn directions<E: Element>(
@@ -44,9 +50,9 @@ impl Mrbo {
         let outer = session.outer(v, call, call)?;
         let batches = call * self.terms..(call + 1) * self.terms;
         let w = stochastic_neumann(session, v, &outer.by_v, self.neumann_rate, batches)?;
-        let gradient = hypergradient(session, v, outer.by_u, &w, call)?;
+        let hypergradient = hypergradient(session, v, outer.by_u, &w, call)?;
         let (inner_value, slope) = session.inner(v, call, call)?;
-        Ok(([outer.value, inner_value], gradient, slope))
+        Ok(Directions { values: [outer.value, inner_value], hypergradient, slope, w })
     }
 }
 
@@ -67,15 +73,16 @@ impl<E: Element> Method<E> for Mrbo {
         let mut session = ask.session(None)?;
         let call = memory.count("mrbo calls");
         let v = iterate(&mut session, memory, V, ask.v0)?;
-        let (values, mut outer, slope) = self.directions(&mut session, &v, call)?;
+        let Directions { values, hypergradient: mut outer, slope, w } = self.directions(&mut session, &v, call)?;
         let mut inner = slope.clone();
         let before = (memory.take(U_BEFORE), memory.take(V_BEFORE), memory.take(OUTER), memory.take(INNER));
         if let (Some(u_before), Some(v_before), Some(last_outer), Some(last_inner)) = before {
             let now = std::mem::replace(&mut session.u, u_before);
-            let (_, outer_before, inner_before) = self.directions(&mut session, &v_before, call)?;
+            let then = self.directions(&mut session, &v_before, call)?;
             session.u = now;
             let kept = 1.0 - self.momentum;
-            for (d, last, then) in [(&mut outer, last_outer, outer_before), (&mut inner, last_inner, inner_before)] {
+            for (d, last, then) in [(&mut outer, last_outer, then.hypergradient), (&mut inner, last_inner, then.slope)]
+            {
                 axpy(kept, &last, d);
                 axpy(-kept, &then, d);
             }
@@ -88,6 +95,17 @@ impl<E: Element> Method<E> for Mrbo {
         memory.keep(OUTER, outer.clone());
         memory.keep(INNER, inner);
         session.alive(3 * bytes(&v) + 2 * bytes(ask.u));
-        Ok(answer(&mut session, v, outer, values[0], (values[1], &slope), 1))
+        let found = Found {
+            gradient: outer,
+            v,
+            outer_value: values[0],
+            inner: Some((values[1], slope)),
+            other: None,
+            w: &w,
+            parts: None,
+            batch: call,
+            steps: 1,
+        };
+        answer(&mut session, found)
     }
 }

@@ -2,7 +2,8 @@
 
 use crate::data::Source;
 use crate::error::{Result, configuration};
-use crate::method::calls::{answer, iterate, positive};
+use crate::method::audit::Parts;
+use crate::method::calls::{Found, answer, iterate, positive};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::{axpy, bytes, difference, zeros};
 use autodiff::{Element, Tensor};
@@ -78,7 +79,7 @@ impl<E: Element> Method<E> for Saba {
         let mut session = ask.session(None)?;
         let call = memory.count("saba calls");
         let v = iterate(&mut session, memory, V, ask.v0)?;
-        let mut w = memory.take(W).unwrap_or_else(|| zeros(&v));
+        let w = memory.take(W).unwrap_or_else(|| zeros(&v));
         // The first call hears every batch; what it keeps of the estimates is the last, which then is the mean of all.
         let calls = if call == 0 { 0..inner_period.max(outer_period) } else { call..call + 1 };
         let mut parts = None;
@@ -108,14 +109,28 @@ impl<E: Element> Method<E> for Saba {
             (slope, image, mixed) = (mean("slope"), mean("image"), mean("mixed"));
             (by_v, by_u) = (mean("by v"), mean("by u"));
         }
-        axpy(-1.0, &mixed, &mut by_u);
-        axpy(-self.rate, &image, &mut w);
-        axpy(self.rate, &by_v, &mut w);
-        let mut moved = v.clone();
+        let mut gradient = by_u.clone();
+        axpy(-1.0, &mixed, &mut gradient);
+        let (mut moved, mut moved_w) = (v.clone(), w.clone());
         axpy(-self.rate, &slope, &mut moved);
+        axpy(-self.rate, &image, &mut moved_w);
+        axpy(self.rate, &by_v, &mut moved_w);
         memory.keep(V, moved);
-        memory.keep(W, w);
+        memory.keep(W, moved_w);
         session.alive((2 * bytes(&v) + bytes(ask.u)) * inner_period + (bytes(&v) + bytes(ask.u)) * outer_period);
-        Ok(answer(&mut session, v, by_u, values[0], (values[1], &slope), 1))
+        // All five are means over batches: what they say of the error is of the whole data.
+        let parts = Some(Parts { by_u, by_v, image, mixed });
+        let found = Found {
+            gradient,
+            v,
+            outer_value: values[0],
+            inner: Some((values[1], slope)),
+            other: None,
+            w: &w,
+            parts,
+            batch: call,
+            steps: 1,
+        };
+        answer(&mut session, found)
     }
 }

@@ -1,8 +1,8 @@
 //! SOBA.
 
-use super::hypergradient;
 use crate::error::Result;
-use crate::method::calls::{answer, iterate, positive};
+use crate::method::audit::Parts;
+use crate::method::calls::{Found, answer, iterate, positive};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::{axpy, zeros};
 use autodiff::Element;
@@ -35,19 +35,33 @@ impl<E: Element> Method<E> for Soba {
         let mut session = ask.session(None)?;
         let batch = memory.count("soba calls");
         let v = iterate(&mut session, memory, V, ask.v0)?;
-        let mut w = memory.take(W).unwrap_or_else(|| zeros(&v));
+        let w = memory.take(W).unwrap_or_else(|| zeros(&v));
         // All directions at the same point, before anything moves.
         let (value, slope) = session.inner(&v, batch, batch)?;
         let outer = session.outer(&v, batch, batch)?;
-        let gradient = hypergradient(&mut session, &v, outer.by_u, &w, batch)?;
+        let mixed = session.mixed(&v, &w, batch)?;
         let mut hessian = session.hessian(&v, batch)?;
         let image = session.hvp(&mut hessian, &w)?;
-        axpy(-self.rate, &image, &mut w);
-        axpy(self.rate, &outer.by_v, &mut w);
-        let mut moved = v.clone();
+        let mut gradient = outer.by_u.clone();
+        axpy(-1.0, &mixed, &mut gradient);
+        let (mut moved, mut moved_w) = (v.clone(), w.clone());
         axpy(-self.rate, &slope, &mut moved);
+        axpy(-self.rate, &image, &mut moved_w);
+        axpy(self.rate, &outer.by_v, &mut moved_w);
         memory.keep(V, moved);
-        memory.keep(W, w);
-        Ok(answer(&mut session, v, gradient, outer.value, (value, &slope), 1))
+        memory.keep(W, moved_w);
+        let parts = Some(Parts { by_u: outer.by_u, by_v: outer.by_v, image, mixed });
+        let found = Found {
+            gradient,
+            v,
+            outer_value: outer.value,
+            inner: Some((value, slope)),
+            other: None,
+            w: &w,
+            parts,
+            batch: batch,
+            steps: 1,
+        };
+        answer(&mut session, found)
     }
 }

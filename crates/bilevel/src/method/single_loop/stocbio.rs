@@ -2,7 +2,7 @@
 
 use super::{hypergradient, stochastic_neumann};
 use crate::error::Result;
-use crate::method::calls::{answer, iterate, positive, sgd};
+use crate::method::calls::{Found, answer, iterate, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use autodiff::Element;
 
@@ -44,8 +44,19 @@ impl<E: Element> Method<E> for StocBio {
         let batches = call * self.terms..(call + 1) * self.terms;
         let w = stochastic_neumann(&mut session, &v, &outer.by_v, self.neumann_rate, batches)?;
         let gradient = hypergradient(&mut session, &v, outer.by_u, &w, call)?;
-        let (value, slope) = session.inner(&v, call, call)?;
-        memory.keep(V, v.clone());
-        Ok(answer(&mut session, v, gradient, outer.value, (value, &slope), self.steps))
+        let found = Found {
+            gradient,
+            v: v.clone(),
+            outer_value: outer.value,
+            inner: None,
+            other: None,
+            w: &w,
+            parts: None,
+            batch: call,
+            steps: self.steps,
+        };
+        let found = answer(&mut session, found)?;
+        memory.keep(V, v);
+        Ok(found)
     }
 }

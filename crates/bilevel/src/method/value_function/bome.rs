@@ -1,9 +1,9 @@
 //! BOME: a barrier on the value-function gap that sets its own weight.
 
 use crate::error::{Result, configuration};
-use crate::method::calls::{answer, iterate, positive, sgd};
+use crate::method::calls::{Found, answer, iterate, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
-use crate::vector::{axpy, difference, dot};
+use crate::vector::{axpy, difference, dot, scaled};
 use autodiff::Element;
 
 /// With the gap `q(u, v) = g(u, v) − g(u, z)`, z being `steps` steps from v towards the inner minimum and held fixed:
@@ -47,7 +47,8 @@ impl<E: Element> Method<E> for Bome {
         let z = sgd(&mut session, v.clone(), self.rate, call * self.steps..(call + 1) * self.steps)?;
         let outer = session.outer(&v, call, call)?;
         let (value, at_v, gap_v) = session.inner_both(&v, call, call)?;
-        let gap_u = difference(&at_v, &session.inner_both(&z, call, call)?.1);
+        let (_, at_z, slope_z) = session.inner_both(&z, call, call)?;
+        let gap_u = difference(&at_v, &at_z);
         let square = dot(&gap_u, &gap_u) + dot(&gap_v, &gap_v);
         let along = dot(&outer.by_u, &gap_u) + dot(&outer.by_v, &gap_v);
         // Without a gap there is nothing to close.
@@ -58,6 +59,18 @@ impl<E: Element> Method<E> for Bome {
         axpy(-self.rate_v, &outer.by_v, &mut moved);
         axpy(-self.rate_v * weight, &gap_v, &mut moved);
         memory.keep(V, moved);
-        Ok(answer(&mut session, v, gradient, outer.value, (value, &gap_v), self.steps))
+        let w = scaled(weight, &difference(&z, &v));
+        let found = Found {
+            gradient,
+            v,
+            outer_value: outer.value,
+            inner: Some((value, gap_v)),
+            other: Some((&z, slope_z)),
+            w: &w,
+            parts: None,
+            batch: call,
+            steps: self.steps,
+        };
+        answer(&mut session, found)
     }
 }

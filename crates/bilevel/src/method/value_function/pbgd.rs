@@ -1,9 +1,9 @@
 //! V-PBGD: the value-function gap as a penalty.
 
 use crate::error::{Result, configuration};
-use crate::method::calls::{answer, positive, sgd};
+use crate::method::calls::{Found, answer, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
-use crate::vector::axpy;
+use crate::vector::{axpy, difference, scaled};
 use autodiff::Element;
 
 /// Gradient descent on `f(u, v) + γ·(g(u, v) − min g(u, ·))` over u and v: each call moves v by one step and gives
@@ -12,7 +12,7 @@ use autodiff::Element;
 ///
 /// A single-loop method: it is right when v has settled, so it is meant for [`solve`](crate::Problem::solve).
 ///
-/// Time of a call: `steps + 4` inner and two outer gradients. Memory: four vectors.
+/// Time of a call: `steps + 3` inner and two outer gradients. Memory: four vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pbgd {
     /// The step size, for g and for `g + f/γ`.
@@ -52,11 +52,25 @@ impl<E: Element> Method<E> for Pbgd {
         axpy(-self.rate / self.gamma, &pull, &mut v);
         let outer = session.outer(&v, call, call)?;
         let mut gradient = outer.by_u;
-        axpy(self.gamma, &session.inner_both(&v, call, call)?.1, &mut gradient);
-        axpy(-self.gamma, &session.inner_both(&z, call, call)?.1, &mut gradient);
-        memory.keep(V, v.clone());
+        let (value, at_v, slope) = session.inner_both(&v, call, call)?;
+        let (_, at_z, slope_z) = session.inner_both(&z, call, call)?;
+        axpy(self.gamma, &at_v, &mut gradient);
+        axpy(-self.gamma, &at_z, &mut gradient);
+        let w = scaled(self.gamma, &difference(&z, &v));
+        let found = Found {
+            gradient,
+            v: v.clone(),
+            outer_value: outer.value,
+            inner: Some((value, slope)),
+            other: Some((&z, slope_z)),
+            w: &w,
+            parts: None,
+            batch: call,
+            steps: self.steps,
+        };
+        let found = answer(&mut session, found)?;
+        memory.keep(V, v);
         memory.keep(Z, z);
-        let (value, slope) = session.inner(&v, call, call)?;
-        Ok(answer(&mut session, v, gradient, outer.value, (value, &slope), self.steps))
+        Ok(found)
     }
 }
