@@ -19,6 +19,8 @@ pub struct Costs {
     pub outer: f64,
     /// g, g_v.
     pub inner: f64,
+    /// g, g_u, g_v.
+    pub inner_both: f64,
     /// One inner step.
     pub step: f64,
     /// The VJP of an inner step.
@@ -37,11 +39,26 @@ pub struct Costs {
     pub penalised_hvp: f64,
 }
 
-/// Measures, each primitive so often.
+/// Measures, each primitive so often, one after another: as loops meet them, with what they read in the cache.
 ///
 /// # Errors
 /// What keeps a primitive from being evaluated.
 pub fn costs<E: Element>(ask: &Ask<'_, E>, dynamics: &dyn Dynamics, repeats: usize) -> Result<Costs> {
+    measure(ask, dynamics, repeats, false)
+}
+
+/// Measures, all primitives in turn, so often: as methods meet them that evaluate each once, with the other objective's data
+/// in the cache.
+///
+/// # Errors
+/// What keeps a primitive from being evaluated.
+pub fn costs_in_turn<E: Element>(ask: &Ask<'_, E>, dynamics: &dyn Dynamics, repeats: usize) -> Result<Costs> {
+    measure(ask, dynamics, repeats, true)
+}
+
+type Run<'r, 'a, E> = Box<dyn FnMut(&mut Session<'a, E>) -> Result<()> + 'r>;
+
+fn measure<E: Element>(ask: &Ask<'_, E>, dynamics: &dyn Dynamics, repeats: usize, in_turn: bool) -> Result<Costs> {
     let mut session = ask.session(Some(dynamics))?;
     let state = session.initial(ask.v0)?;
     let v = state[..session.m].to_vec();
@@ -51,28 +68,51 @@ pub fn costs<E: Element>(ask: &Ask<'_, E>, dynamics: &dyn Dynamics, repeats: usi
     let penalty = Penalty { multipliers: zeros(&v), gamma: 1.0 };
     let mut hessian = session.hessian(&v, 0)?;
     let mut penalised = session.penalised_hessian(&v, &penalty, false);
-    let mut time = |run: &mut dyn FnMut(&mut Session<'_, E>) -> Result<()>| -> Result<f64> {
-        // The first compiles.
-        run(&mut session)?;
-        let mut samples = Vec::with_capacity(repeats);
-        for _ in 0..repeats.max(1) {
-            let clock = Instant::now();
-            run(&mut session)?;
-            samples.push(clock.elapsed().as_secs_f64());
+    let mut primitives: [Run<'_, '_, E>; 11] = [
+        Box::new(|s| s.outer(&v, 0, 0).map(drop)),
+        Box::new(|s| s.inner(&v, 0, 0).map(drop)),
+        Box::new(|s| s.mixed(&v, &v, 0).map(drop)),
+        Box::new(|s| s.hessian(&v, 0).map(drop)),
+        Box::new(|s| s.hvp(&mut hessian, &v).map(drop)),
+        Box::new(|s| s.inner_both(&v, 0, 0).map(drop)),
+        Box::new(|s| s.step(1, &state).map(drop)),
+        Box::new(|s| s.step_vjp(1, &state, &state).map(drop)),
+        Box::new(|s| s.step_jvp(1, &state, &du, &ds).map(drop)),
+        Box::new(|s| s.penalised(&v, &penalty, 0, 0).map(drop)),
+        Box::new(|s| s.hvp(&mut penalised, &v).map(drop)),
+    ];
+    let mut samples = vec![Vec::with_capacity(repeats); primitives.len()];
+    let rounds = repeats.max(1);
+    for round in 0..if in_turn { rounds + 1 } else { 1 } {
+        for (run, samples) in primitives.iter_mut().zip(&mut samples) {
+            // The first compiles.
+            if round == 0 {
+                run(&mut session)?;
+            }
+            for _ in 0..if in_turn { round.min(1) } else { rounds } {
+                let clock = Instant::now();
+                run(&mut session)?;
+                samples.push(clock.elapsed().as_secs_f64());
+            }
         }
+    }
+    drop(primitives);
+    let mut medians = samples.into_iter().map(|mut samples| {
         samples.sort_by(f64::total_cmp);
-        Ok(samples[samples.len() / 2])
-    };
+        samples[samples.len() / 2]
+    });
+    let mut next = || medians.next().expect("a median for each primitive");
     Ok(Costs {
-        outer: time(&mut |s| s.outer(&v, 0, 0).map(drop))?,
-        inner: time(&mut |s| s.inner(&v, 0, 0).map(drop))?,
-        step: time(&mut |s| s.step(1, &state).map(drop))?,
-        step_vjp: time(&mut |s| s.step_vjp(1, &state, &state).map(drop))?,
-        step_jvp: time(&mut |s| s.step_jvp(1, &state, &du, &ds).map(drop))?,
-        hessian: time(&mut |s| s.hessian(&v, 0).map(drop))?,
-        hvp: time(&mut |s| s.hvp(&mut hessian, &v).map(drop))?,
-        mixed: time(&mut |s| s.mixed(&v, &v, 0).map(drop))?,
-        penalised: time(&mut |s| s.penalised(&v, &penalty, 0, 0).map(drop))?,
-        penalised_hvp: time(&mut |s| s.hvp(&mut penalised, &v).map(drop))?,
+        outer: next(),
+        inner: next(),
+        mixed: next(),
+        hessian: next(),
+        hvp: next(),
+        inner_both: next(),
+        step: next(),
+        step_vjp: next(),
+        step_jvp: next(),
+        penalised: next(),
+        penalised_hvp: next(),
     })
 }

@@ -91,12 +91,17 @@ impl Inner {
             How::Steps(_, steps) => {
                 let m = session.m;
                 let (mut state, mut done) = (start, 0);
-                // The gradient is looked at only if there is something to compare it with.
+                // The step's own gradient is handed out only if there is something to compare it with.
                 while done < *steps {
-                    if self.tolerance.is_some() && enough(&session.inner(&state[..m], done, done)?.1) {
-                        break;
-                    }
-                    state = session.step(done, &state)?;
+                    state = if self.tolerance.is_none() {
+                        session.step(done, &state)?
+                    } else {
+                        let (next, gradient) = session.step_seen(done, &state)?;
+                        if enough(&gradient) {
+                            break;
+                        }
+                        next
+                    };
                     done += 1;
                 }
                 state.truncate(m);

@@ -23,7 +23,7 @@ mod vector;
 
 pub use choose::{Budget, Choice, choose};
 pub use compare::{COORDINATES, Comparison, Reference, Row};
-pub use costs::{Costs, costs};
+pub use costs::{Costs, costs, costs_in_turn};
 pub use data::{Batches, Data, Rows, Source};
 pub use dynamics::{
     Adam, Dynamics, GradientDescent, Hyper, Link, Map, Momentum, Nesterov, Projected, RmsProp, Set, Step, Upper,

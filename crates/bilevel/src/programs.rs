@@ -34,6 +34,8 @@ pub(crate) enum Kind {
     Mixed,
     /// hyper, count ↦ Φ(s)
     Step,
+    /// The same, and ∇_v g before the step.
+    StepSeen,
     /// hyper, count, cotangent of Φ ↦ cotangents of u, of s
     StepVjp,
     /// The same, of u only: where the initial point is given, nothing flows on to it.
@@ -63,7 +65,10 @@ pub(crate) enum Kind {
 impl Kind {
     /// Whether the update rule takes part.
     pub(crate) fn uses_dynamics(self) -> bool {
-        matches!(self, Self::Step | Self::StepVjp | Self::FirstStepVjp | Self::LaterStepVjp | Self::StepJvp(_))
+        matches!(
+            self,
+            Self::Step | Self::StepSeen | Self::StepVjp | Self::FirstStepVjp | Self::LaterStepVjp | Self::StepJvp(_)
+        )
     }
 }
 
@@ -339,6 +344,15 @@ impl Programs {
                 gradient.vjp_with(&wrt_uv[..n], Disconnected::Zeros)?
             }
             Kind::Step => self.step(rule()?)?,
+            Kind::StepSeen => {
+                let (step, gradient) = (self.step(rule()?)?, self.inner.grad_with(&wrt_v, Disconnected::Zeros)?);
+                let (shapes, n, s) = self.step_inputs(rule()?);
+                let data = self.shapes[3].len();
+                Program::record_shapes(&shapes, |x| {
+                    let seen = [&x[..n + m], &x[n + s..n + s + data]].concat();
+                    [step.eval(x), gradient.eval(&seen)].concat()
+                })?
+            }
             Kind::StepVjp | Kind::FirstStepVjp | Kind::LaterStepVjp => {
                 let step = self.step(rule()?)?;
                 if kind == Kind::LaterStepVjp {

@@ -118,7 +118,8 @@ pub struct Report {
     pub counts: Counts,
     /// Those of them that were made for this report alone; see [`Problem::diagnostics`](crate::Problem::diagnostics).
     pub diagnostic_counts: Counts,
-    /// The most bytes of iterates, tangents or multipliers kept at once.
+    /// The most bytes of iterates, tangents, adjoints or multipliers kept at once from one step or iteration to the next. What
+    /// lives within a step (a gradient, an answer) comes on top: a handful of vectors, however many steps there are.
     pub trajectory_bytes: usize,
     /// Bytes of the largest compiled derivative program that was run.
     pub tape_bytes: usize,

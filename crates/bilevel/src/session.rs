@@ -329,6 +329,15 @@ impl<'a, E: Element> Session<'a, E> {
         self.checked("the inner iterate", step, Kind::Step, &[state, &data, &hyper])
     }
 
+    /// Φ(s), and ∇_v g before the step.
+    pub(crate) fn step_seen(&mut self, step: usize, state: &[Tensor<E>]) -> Result<(Tensors<E>, Tensors<E>)> {
+        self.counts.gradients += 1;
+        let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
+        let mut next = self.checked("the inner iterate", step, Kind::StepSeen, &[state, &data, &hyper])?;
+        let gradient = next.split_off(state.len());
+        Ok((next, gradient))
+    }
+
     /// The cotangents of u and, unless it is the first step of a given initial point, of s.
     pub(crate) fn step_vjp(
         &mut self,

@@ -62,7 +62,7 @@ pub fn job<E: Element>(inputs: &Inputs, name: &str, option: &str, threads: usize
         "W2" => Box::new(reweight::meta_weight_net(inputs, options)?),
         "W3" => Box::new(trajectory::reverse(inputs, option, threads)?),
         "W4" => Box::new(trajectory::forward(inputs, threads)?),
-        "W5" => Box::new(implicit::Implicit::new(inputs, option, options)?),
+        "W5" => Box::new(implicit::Implicit::new(inputs, option, threads)?),
         "W5h" | "W7" => Box::new(network::network(inputs, option, options)?),
         "W6" => Box::new(few_shot::few_shot(inputs, option, options)?),
         "W8" if option == "unroll" => Box::new(logistic::Unrolled::new(inputs, options)?),

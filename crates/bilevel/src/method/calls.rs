@@ -4,7 +4,7 @@ use super::audit::{Audit, Parts, audit};
 use super::{Hypergradient, Memory};
 use crate::error::{Result, configuration};
 use crate::session::Session;
-use crate::vector::{axpy, norm};
+use crate::vector::{axpy, bytes, norm};
 use autodiff::{Element, Tensor};
 
 /// [`Error::Configuration`](crate::Error::Configuration) unless all of these settings are positive.
@@ -42,6 +42,9 @@ pub(super) fn sgd<E: Element>(
     Ok(v)
 }
 
+/// A point, and ∇_v g there.
+type Place<'k, E> = (&'k [Tensor<E>], Vec<Tensor<E>>);
+
 /// An answer, and what its report is made of.
 pub(super) struct Found<'k, E: Element> {
     pub(super) gradient: Vec<Tensor<E>>,
@@ -51,7 +54,7 @@ pub(super) struct Found<'k, E: Element> {
     /// g and ∇_v g there, if the method knows.
     pub(super) inner: Option<(f64, Vec<Tensor<E>>)>,
     /// Another point at which the adjoint is, and ∇_v g there.
-    pub(super) other: Option<(&'k [Tensor<E>], Vec<Tensor<E>>)>,
+    pub(super) other: Option<Place<'k, E>>,
     /// The adjoint that the answer amounts to.
     pub(super) w: &'k [Tensor<E>],
     /// What else the method evaluated at v.
@@ -64,6 +67,8 @@ pub(super) struct Found<'k, E: Element> {
 /// The hypergradient with its report.
 pub(super) fn answer<E: Element>(session: &mut Session<'_, E>, found: Found<'_, E>) -> Result<Hypergradient<E>> {
     let Found { gradient, v, outer_value, inner, other, w, parts, batch, steps } = found;
+    // What goes on to the next call: v, the adjoint, another iterate.
+    session.alive(bytes(&v) + bytes(w) + other.as_ref().map_or(0, |(z, _)| bytes(z)));
     let inner = match inner {
         Some(inner) => Some(inner),
         None => session.diagnose(|s| s.inner(&v, batch, batch))?,

@@ -45,8 +45,7 @@ impl<E: Element> Method<E> for FiniteDifference {
         let outer = session.outer(&moved, 0, 1)?;
         let length = norm(&outer.by_v);
         let mut gradient = outer.by_u;
-        let error;
-        if length > 0.0 {
+        let error = if length > 0.0 {
             let epsilon = self.epsilon / length;
             let mut sides = Vec::with_capacity(2);
             for sign in [1.0, -1.0] {
@@ -58,13 +57,13 @@ impl<E: Element> Method<E> for FiniteDifference {
             scale(1.0 / (2.0 * epsilon), &mut difference);
             axpy(-self.rate, &difference, &mut gradient);
             // What it stands for is a product that can be taken.
-            error = session.diagnose(|s| {
+            session.diagnose(|s| {
                 axpy(-1.0, &s.mixed(&v0, &outer.by_v, 0)?, &mut difference);
                 Ok(ErrorEstimate::Bound(self.rate.abs() * norm(&difference)))
-            })?;
+            })?
         } else {
-            error = Some(ErrorEstimate::Bound(0.0));
-        }
+            Some(ErrorEstimate::Bound(0.0))
+        };
         session.alive(3 * bytes(&v0));
         let mut report = session.report(outer.value);
         report.inner_value = Some(value);

@@ -243,11 +243,10 @@ impl<E: Element> Method<E> for Implicit {
         // Without the damping's part, f_v − H·w; nothing is known of it where H was not looked at.
         let mut residual = solution.residual;
         axpy(d, &w, &mut residual);
-        let error;
-        if residual.is_empty() {
+        let error = if residual.is_empty() {
             let slope = &solved.gradient;
             let a = Audit { at: v, slope, w: &w, answer: &gradient, batches: [0, solved.batch], parts: None };
-            error = audit(&mut session, a, &mut warnings)?;
+            audit(&mut session, a, &mut warnings)?
         } else {
             let known = Known {
                 at: v,
@@ -263,7 +262,7 @@ impl<E: Element> Method<E> for Implicit {
                 true => session.for_report(|s| bound(s, &known, solved.batch))?,
                 false => None,
             };
-            error = match (verified, mu) {
+            match (verified, mu) {
                 (None, Some(mu)) => session
                     .diagnose(|session| {
                         let again = |there: &[Tensor<E>]| {
@@ -276,8 +275,8 @@ impl<E: Element> Method<E> for Implicit {
                     })?
                     .flatten(),
                 (verified, _) => verified,
-            };
-        }
+            }
+        };
         let mut report = session.report(outer.value);
         report.inner_value = Some(solved.value);
         report.inner_grad_norm = Some(norm(&solved.gradient));

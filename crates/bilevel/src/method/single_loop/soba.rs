@@ -59,7 +59,7 @@ impl<E: Element> Method<E> for Soba {
             other: None,
             w: &w,
             parts,
-            batch: batch,
+            batch,
             steps: 1,
         };
         answer(&mut session, found)
