@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod archive;
 mod choose;
 mod compare;
 mod costs;
@@ -21,6 +22,7 @@ mod solve;
 mod state;
 mod vector;
 
+pub use archive::{Archive, write_whole};
 pub use choose::{Budget, Choice, choose};
 pub use compare::{COORDINATES, Comparison, Reference, Row};
 pub use costs::{Costs, costs, costs_in_turn};

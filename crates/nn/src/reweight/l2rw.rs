@@ -1,4 +1,4 @@
-//! Learning to reweight examples (L2RW).
+//! Learning to reweight examples (L2RW), as an objective.
 //!
 //! Each minibatch gets weights from a few trusted examples: where would a small weight on this example, in one virtual
 //! step of the network, move the loss on the trusted ones?
