@@ -9,6 +9,7 @@ use nn::cleaning::{HyperCleaning, detection};
 use nn::data::{Dataset, Noise, digits, idx};
 use nn::train::{CrossEntropy, Objective, evaluate};
 use nn::{Activation, Mlp, rng};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Instant;
 
@@ -63,9 +64,15 @@ fn run(name: &str, all: &Dataset<f32>, test: Option<&Dataset<f32>>, setting: &Se
     for method in methods {
         let clock = Instant::now();
         let optimizer = Adam::new(0.3);
-        let cleaning =
-            HyperCleaning { mlp: &mlp, decay: 1e-3, method, optimizer: &optimizer, steps: setting.outer_steps };
-        let learnt = cleaning.run(&noisy, &trusted, &zeros(&mlp), |_| ())?;
+        let cleaning = HyperCleaning {
+            mlp: &mlp,
+            decay: 1e-3,
+            method,
+            optimizer: &optimizer,
+            steps: setting.outer_steps,
+            state: None,
+        };
+        let learnt = cleaning.run(&noisy, &trusted, &zeros(&mlp), |_| ControlFlow::Continue(()))?;
         let found = detection(&learnt.flagged(), &corrupted)?;
         let seconds = clock.elapsed().as_secs_f64();
         println!("{:<14} {:>7.3} {:>9.1}% {:>9.1}", method.name(), found.f1, accuracy(&learnt.params), seconds);

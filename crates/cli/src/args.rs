@@ -27,6 +27,143 @@ pub(crate) enum Command {
     Modes(Modes),
     /// Hypergradient methods side by side on a named problem: error, cost, memory
     Compare(Compare),
+    /// Weights for the examples of your own noisy data, a model, and a report
+    Reweight(Box<Reweight>),
+    /// Classes for the rows of a file, by a model that `reweight` has learnt
+    Predict(Predict),
+}
+
+/// Learns how far to trust each example of a noisy data set, from a few that are trusted, and compares with plain training.
+///
+/// Into the output folder go weights.csv (every example, its weight and rank of suspicion), model.safetensors (for
+/// `hypertape predict`), results.json and report.html (one file with pictures). A run that was stopped goes on with --resume.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Reweight {
+    /// Data that is known by name: digits (built in) or mnist (IDX files in --dir), in place of --train and --clean
+    #[arg(long, conflicts_with_all = ["train", "clean", "test"])]
+    pub(crate) data: Option<String>,
+
+    /// The folder with the IDX files of --data mnist: train and t10k images and labels, gzipped or not
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Noisy examples: comma-separated numbers and a label
+    #[arg(long, value_name = "CSV", requires = "clean")]
+    pub(crate) train: Option<PathBuf>,
+
+    /// Trusted examples, in the same columns
+    #[arg(long, value_name = "CSV", requires = "train")]
+    pub(crate) clean: Option<PathBuf>,
+
+    /// Examples to measure accuracy on; without them, it is measured on the trusted ones
+    #[arg(long, value_name = "CSV", requires = "train")]
+    pub(crate) test: Option<PathBuf>,
+
+    /// The label's column: its name, or its position from 0; guessed if not given
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) label: Option<String>,
+
+    /// Examples to train on and to trust, of named data [default: 1000,100; mnist 5000,1000]
+    #[arg(long, value_delimiter = ',', num_args = 1, value_name = "TRAIN,TRUSTED")]
+    pub(crate) sizes: Vec<usize>,
+
+    /// Two classes of named data, in place of all: 4,9
+    #[arg(long, value_delimiter = ',', value_name = "CLASS,CLASS")]
+    pub(crate) classes: Vec<usize>,
+
+    /// Add label noise, to experiment: uniform:RATE (over all classes), uniform-other:RATE (over the others), flip:RATE (to the
+    /// next class), flip:RATE:CLASS
+    #[arg(long)]
+    pub(crate) noise: Option<Noise>,
+
+    /// Make the training set imbalanced, to experiment: the largest class over the smallest
+    #[arg(long, value_name = "RATIO")]
+    pub(crate) imbalance: Option<f64>,
+
+    /// Ways to train, separated by commas: plain, clean-only, clean-and-noisy, oracle, l2rw, meta-weight-net, hyper-cleaning or
+    /// hyper-cleaning:METHOD with truncated:K, reverse, checkpointed, implicit-cg, penalty, augmented-lagrangian
+    #[arg(long, value_delimiter = ',', default_value = "plain,l2rw")]
+    pub(crate) methods: Vec<String>,
+
+    /// Seed of the first run; the others follow
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    /// Number of runs of each method
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) seeds: u32,
+
+    /// Widths of the hidden layers, separated by commas; none for a linear model
+    #[arg(long, default_value = "128")]
+    pub(crate) hidden: String,
+
+    /// Passes over the data; outer steps of hyper-cleaning
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) epochs: u32,
+
+    /// Examples in a step
+    #[arg(long, default_value_t = 100)]
+    pub(crate) batch: usize,
+
+    /// Trusted examples in a step
+    #[arg(long, default_value_t = 100)]
+    pub(crate) clean_batch: usize,
+
+    /// Learning rate, divided by ten for the last fifth of the epochs; meta-weight-net likes a fifth of it
+    #[arg(long, default_value_t = 0.1)]
+    pub(crate) rate: f64,
+
+    /// Learning rate of Meta-Weight-Net's own network
+    #[arg(long, default_value_t = 1e-3)]
+    pub(crate) meta_rate: f64,
+
+    /// Momentum
+    #[arg(long, default_value_t = 0.9)]
+    pub(crate) momentum: f64,
+
+    /// Weight decay
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) decay: f64,
+
+    /// Inner steps of hyper-cleaning
+    #[arg(long, default_value_t = 100)]
+    pub(crate) inner_steps: usize,
+
+    /// Inner step size of hyper-cleaning
+    #[arg(long, default_value_t = 1.0)]
+    pub(crate) inner_rate: f64,
+
+    /// f32 or f64
+    #[arg(long, default_value = "f32", value_parser = ["f32", "f64"])]
+    pub(crate) precision: String,
+
+    /// The output folder
+    #[arg(long, value_name = "DIR", default_value = "reweighted")]
+    pub(crate) out: PathBuf,
+
+    /// Go on with a run of the same settings that was stopped
+    #[arg(long)]
+    pub(crate) resume: bool,
+
+    /// Print nothing but errors
+    #[arg(long)]
+    pub(crate) quiet: bool,
+
+    /// Also print results.json to standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Reads rows in the columns of the training set (with or without the label) and prints `row,predicted,probability`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Predict {
+    /// The model: model.safetensors of `hypertape reweight`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) model: PathBuf,
+
+    /// The rows
+    #[arg(value_name = "CSV")]
+    pub(crate) rows: PathBuf,
 }
 
 /// Where results go beside the screen.

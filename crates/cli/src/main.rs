@@ -7,7 +7,10 @@ mod compare;
 mod demo;
 mod modes;
 mod output;
+mod palette;
 mod picture;
+mod predict;
+mod reweight;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -17,6 +20,8 @@ fn main() -> ExitCode {
     let result = match &cli.command {
         Some(args::Command::Modes(args)) => modes::run(args),
         Some(args::Command::Compare(args)) => compare::run(args),
+        Some(args::Command::Reweight(args)) => reweight::run(args),
+        Some(args::Command::Predict(args)) => predict::run(args),
         None => run(&cli.demo),
     };
     match result {

@@ -104,7 +104,7 @@ impl Sink {
 }
 
 /// Mean and standard deviation (of a sample; 0 for one).
-fn mean_and_deviation(x: &[f64]) -> (f64, f64) {
+pub(crate) fn mean_and_deviation(x: &[f64]) -> (f64, f64) {
     let mean = x.iter().sum::<f64>() / x.len() as f64;
     let squares: f64 = x.iter().map(|x| (x - mean).powi(2)).sum();
     (mean, (squares / (x.len() as f64 - 1.0).max(1.0)).sqrt())

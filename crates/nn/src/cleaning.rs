@@ -7,6 +7,8 @@ use crate::mlp::Mlp;
 use crate::train::check_fit;
 use autodiff::{Element, Tensor, Value};
 use bilevel::{Ask, Data, Dynamics, Event, Method, Options, Problem};
+use std::ops::ControlFlow;
+use std::path::Path;
 
 /// Hyper-cleaning: the inner problem trains on `(1/N) Σ σ(uᵢ)·ℓᵢ(v) + (c/2)·‖v‖²`, the outer objective is the mean loss on
 /// trusted examples. (Franceschi, Donini, Frasconi, Pontil, ICML 2017, section 5.1; Shaban et al., AISTATS 2019.)
@@ -30,7 +32,7 @@ pub fn hyper_cleaning(mlp: &Mlp, decay: f64) -> Problem {
 pub struct Cleaned<E: Element> {
     /// σ(u): a weight in [0, 1] for each training example.
     pub weights: Vec<f64>,
-    /// The parameters that were trained with the last weights but one: those of the last hypergradient.
+    /// The parameters that the method's inner solve reaches with these weights.
     pub params: Vec<Tensor<E>>,
 }
 
@@ -53,6 +55,8 @@ pub struct HyperCleaning<'a, E: Element> {
     pub optimizer: &'a dyn Dynamics,
     /// Outer steps.
     pub steps: usize,
+    /// Where the outer loop is saved after each step, and resumed from if it is there.
+    pub state: Option<&'a Path>,
 }
 
 impl<E: Element> std::fmt::Debug for HyperCleaning<'_, E> {
@@ -63,9 +67,9 @@ impl<E: Element> std::fmt::Debug for HyperCleaning<'_, E> {
 
 impl<E: Element> HyperCleaning<'_, E> {
     /// Learns a weight for each of the `noisy` examples from the `trusted` ones: from u = 0, the inner problem each time
-    /// from `start`. An observer is told of each outer step.
+    /// from `start`. An observer is told of each outer step, and may stop it.
     ///
-    /// Time: `steps` hypergradients.
+    /// Time: `steps + 1` hypergradients.
     ///
     /// # Errors
     /// [`Error::Configuration`](crate::Error::Configuration) if a data set does not fit the network, and what the method
@@ -75,7 +79,7 @@ impl<E: Element> HyperCleaning<'_, E> {
         noisy: &Dataset<E>,
         trusted: &Dataset<E>,
         start: &[Tensor<E>],
-        mut observe: impl FnMut(&Event<E>),
+        mut observe: impl FnMut(&Event<E>) -> ControlFlow<()>,
     ) -> Result<Cleaned<E>> {
         check_fit(self.mlp, noisy)?;
         check_fit(self.mlp, trusted)?;
@@ -88,12 +92,21 @@ impl<E: Element> HyperCleaning<'_, E> {
         let ask = Ask { problem: &problem, u: &u, v0: start, data: Data::new(&outer, &inner) };
         let options = Options::default().iterations(self.steps);
         let mut solver = problem.solve(&ask, self.method, self.optimizer, options)?;
-        let mut params = start.to_vec();
-        for event in &mut solver {
-            let event = event?;
-            observe(&event);
-            params = event.inner_solution;
+        if let Some(path) = self.state.filter(|path| path.exists()) {
+            solver.resume(path)?;
         }
+        while let Some(event) = solver.next() {
+            let event = event?;
+            if let Some(path) = self.state {
+                solver.save(path)?;
+            }
+            if observe(&event).is_break() {
+                break;
+            }
+        }
+        let u = solver.u().to_vec();
+        // A last inner solve: whether this run was resumed makes no difference to it.
+        let params = problem.hypergradient_on(&u, start, Data::new(&outer, &inner), self.method)?.inner_solution;
         let weights = solver.u()[0].data().iter().map(|x| x.to_f64().sigmoid()).collect();
         Ok(Cleaned { weights, params })
     }

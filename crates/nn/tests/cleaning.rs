@@ -6,6 +6,7 @@ use nn::cleaning::{HyperCleaning, detection};
 use nn::data::{Noise, digits};
 use nn::train::{CrossEntropy, Objective, evaluate};
 use nn::{Activation, Mlp, rng};
+use std::ops::ControlFlow;
 
 /// F1 of finding what is corrupted, and test accuracies without and with cleaning.
 struct Found {
@@ -24,8 +25,9 @@ fn run(method: &dyn Method<f32>, seed: u64) -> Found {
     let noisy = train.with_labels(labels).unwrap();
     let mlp = Mlp::new(&[64, 10], Activation::Relu).unwrap();
     let start = vec![Tensor::zeros(&[64, 10]), Tensor::zeros(&[10])];
-    let cleaning = HyperCleaning { mlp: &mlp, decay: 1e-3, method, optimizer: &Adam::new(0.3), steps: 100 };
-    let learnt = cleaning.run(&noisy, &trusted, &start, |_| ()).unwrap();
+    let cleaning =
+        HyperCleaning { mlp: &mlp, decay: 1e-3, method, optimizer: &Adam::new(0.3), steps: 100, state: None };
+    let learnt = cleaning.run(&noisy, &trusted, &start, |_| ControlFlow::Continue(())).unwrap();
     let mut objective = CrossEntropy::new(&mlp, &noisy).unwrap();
     let all: Vec<usize> = (0..noisy.len()).collect();
     let mut params = start;

@@ -1,19 +1,9 @@
 //! The comparison as a drawing: error against cost, error against memory.
 
+use crate::palette::color;
 use bilevel::{Comparison, Row};
 use plotters::prelude::*;
 use std::error::Error;
-
-/// Colours that colour-blind readers tell apart. (Okabe, Ito 2008.)
-const COLORS: [RGBColor; 7] = [
-    RGBColor(0, 114, 178),
-    RGBColor(213, 94, 0),
-    RGBColor(0, 158, 115),
-    RGBColor(204, 121, 167),
-    RGBColor(230, 159, 0),
-    RGBColor(86, 180, 233),
-    RGBColor(0, 0, 0),
-];
 
 /// Errors below this are drawn at it: they are rounding.
 const LEAST: f64 = 1e-17;
@@ -75,7 +65,7 @@ fn panel(
         .x_label_formatter(&|x| format!("{x:.0e}"))
         .draw()?;
     for (i, (row, error)) in rows.iter().enumerate() {
-        let color = COLORS[i % COLORS.len()];
+        let color = color(i);
         let at = (cost(row), *error);
         chart.draw_series([Circle::new(at, 4, color.filled())])?;
         // Labels of points that are close to each other stand in turns above and below.

@@ -4,13 +4,19 @@
 mod digits;
 #[cfg(feature = "digits")]
 mod idx;
+mod imbalance;
 mod noise;
+mod standardize;
+mod table;
 
 #[cfg(feature = "digits")]
 pub use digits::digits;
 #[cfg(feature = "digits")]
 pub use idx::idx;
+pub use imbalance::imbalance;
 pub use noise::Noise;
+pub use standardize::Standardize;
+pub use table::{LabelColumn, Schema, csv, numbers, read_csv};
 
 use crate::Rng;
 use crate::error::{Result, configuration};
@@ -77,6 +83,21 @@ impl<E: Element> Dataset<E> {
             labels: examples.iter().map(|&i| self.labels[i]).collect(),
             classes: self.classes,
         }
+    }
+
+    /// These examples, then others with as many features and classes.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`](crate::Error::Configuration) if features or classes differ in number.
+    pub fn concat(&self, other: &Self) -> Result<Self> {
+        let (a, b) = (self.inputs.dims()[1], other.inputs.dims()[1]);
+        if a != b || self.classes != other.classes {
+            let (c, d) = (self.classes, other.classes);
+            return configuration("data", format!("{a} features and {c} classes, then {b} features and {d} classes"));
+        }
+        let numbers = [self.inputs.data(), other.inputs.data()].concat();
+        let labels = [&self.labels[..], &other.labels].concat();
+        Self::new(Tensor::new(&[labels.len(), a], numbers)?, labels, self.classes)
     }
 
     /// The same examples with other labels.

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 /// Which labels are changed, and to what.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Noise {
     /// Each label is redrawn with this probability, uniformly over **all** classes: on average `rate·(1 − 1/classes)`
     /// of the labels are wrong.
@@ -23,6 +24,8 @@ pub enum Noise {
         /// The class.
         to: usize,
     },
+    /// Each label is replaced by that of the next class (the last by the first) with this probability.
+    Next(f64),
 }
 
 impl fmt::Display for Noise {
@@ -31,17 +34,20 @@ impl fmt::Display for Noise {
             Self::Uniform(rate) => write!(f, "uniform:{rate}"),
             Self::UniformOther(rate) => write!(f, "uniform-other:{rate}"),
             Self::Flip { rate, to } => write!(f, "flip:{rate}:{to}"),
+            Self::Next(rate) => write!(f, "flip:{rate}"),
         }
     }
 }
 
-/// `uniform:RATE`, `uniform-other:RATE` or `flip:RATE:CLASS`, as `Display` writes it; a bare rate is `uniform-other`.
+/// `uniform:RATE`, `uniform-other:RATE`, `flip:RATE` or `flip:RATE:CLASS`, as `Display` writes it; a bare rate is
+/// `uniform-other`.
 impl FromStr for Noise {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            let reason = format!("`{text}` is none of uniform:RATE, uniform-other:RATE, flip:RATE:CLASS, RATE");
+            let reason =
+                format!("`{text}` is none of uniform:RATE, uniform-other:RATE, flip:RATE, flip:RATE:CLASS, RATE");
             Error::Configuration { setting: "noise", reason }
         };
         let (name, values) = text.split_once(':').unwrap_or(("uniform-other", text));
@@ -54,7 +60,7 @@ impl FromStr for Noise {
             "uniform" => Ok(Self::Uniform(rate(values)?)),
             "uniform-other" => Ok(Self::UniformOther(rate(values)?)),
             "flip" => {
-                let (value, to) = values.split_once(':').ok_or_else(wrong)?;
+                let Some((value, to)) = values.split_once(':') else { return Ok(Self::Next(rate(values)?)) };
                 Ok(Self::Flip { rate: rate(value)?, to: to.parse().map_err(|_| wrong())? })
             }
             _ => Err(wrong()),
@@ -68,7 +74,7 @@ impl Noise {
     /// # Errors
     /// [`Error::Configuration`](crate::Error::Configuration) for a rate outside [0, 1], or too few classes.
     pub fn apply(&self, labels: &[usize], classes: usize, rng: &mut Rng) -> Result<Vec<usize>> {
-        let (Self::Uniform(rate) | Self::UniformOther(rate) | Self::Flip { rate, .. }) = *self;
+        let (Self::Uniform(rate) | Self::UniformOther(rate) | Self::Flip { rate, .. } | Self::Next(rate)) = *self;
         if !(0.0..=1.0).contains(&rate) {
             return configuration("noise", format!("rate {rate} is not between 0 and 1"));
         }
@@ -88,6 +94,13 @@ impl Noise {
                 let wrong = (rate * labels.len() as f64).round() as usize;
                 for i in shuffled(labels.len(), rng).into_iter().take(wrong) {
                     noisy[i] = (labels[i] + rng.random_range(1..classes)) % classes;
+                }
+            }
+            Self::Next(rate) => {
+                for label in &mut noisy {
+                    if rng.random_bool(rate) {
+                        *label = (*label + 1) % classes.max(1);
+                    }
                 }
             }
             Self::Flip { rate, to } => {

@@ -1,0 +1,62 @@
+//! `hypertape predict`.
+
+use crate::args;
+use autodiff::{Element, Tensor, Value};
+use bilevel::Archive;
+use nn::data::{Standardize, numbers};
+use nn::{Activation, Mlp, loss};
+use std::io::{BufWriter, Write};
+
+type Failure = Box<dyn std::error::Error>;
+
+pub(crate) fn run(args: &args::Predict) -> Result<(), Failure> {
+    // The element type is the file's: the one that fits reads it.
+    match Archive::<f32>::load(&args.model) {
+        Ok(archive) => predict(args, &archive),
+        Err(first) => match Archive::<f64>::load(&args.model) {
+            Ok(archive) => predict(args, &archive),
+            Err(_) => Err(first.into()),
+        },
+    }
+}
+
+fn predict<E: Element>(args: &args::Predict, archive: &Archive<E>) -> Result<(), Failure> {
+    let file = args.model.display();
+    let text = |name: &str| {
+        let found = archive.texts.get(name).map(String::as_str);
+        found.ok_or_else(|| format!("{file}: no model of `hypertape reweight`: `{name}` is missing"))
+    };
+    let features: Vec<String> = serde_json::from_str(text("features")?)?;
+    let classes: Vec<String> = serde_json::from_str(text("classes")?)?;
+    let layers: Vec<usize> = serde_json::from_str(text("layers")?)?;
+    let standardize = Standardize {
+        mean: serde_json::from_str(text("mean")?)?,
+        deviation: serde_json::from_str(text("deviation")?)?,
+    };
+    let label: usize = text("label_column")?.parse()?;
+    let mlp = Mlp::new(&layers, Activation::Relu)?;
+    let mut params = Vec::new();
+    for (layer, sizes) in layers.windows(2).enumerate() {
+        for (kind, shape) in [("weight", &[sizes[0], sizes[1]][..]), ("bias", &[sizes[1]])] {
+            let name = format!("layer{layer}.{kind}");
+            let found = archive.tensors.get(&name).filter(|x| x.dims() == shape);
+            params.push(found.ok_or_else(|| format!("{file}: `{name}` of shape {shape:?} is missing"))?.clone());
+        }
+    }
+    let rows: Tensor<E> = numbers(&args.rows, &features, label)?;
+    let rows = standardize.rows(&rows)?;
+    let logits = mlp.forward(&params, &rows);
+    let probabilities = logits.softmax(&[1]);
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    writeln!(out, "row,predicted,probability")?;
+    for (row, class) in loss::predictions(&logits).into_iter().enumerate() {
+        let probability = probabilities.data()[row * classes.len() + class].to_f64();
+        let mut name = classes[class].clone();
+        if name.contains([',', '"', '\n']) {
+            name = format!("\"{}\"", name.replace('"', "\"\""));
+        }
+        writeln!(out, "{row},{name},{probability:.6}")?;
+    }
+    out.flush()?;
+    Ok(())
+}

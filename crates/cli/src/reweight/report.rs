@@ -1,0 +1,334 @@
+//! The report: one HTML file that needs nothing beside it.
+
+use super::chart::{self, Axes, Line};
+use super::source::{Examples, Source};
+use super::summary::{Summary, learnt_curves};
+use super::{Results, run};
+use crate::args;
+use crate::output::mean_and_deviation;
+use crate::palette::color;
+use autodiff::Element;
+use std::error::Error;
+use std::fmt::Write;
+
+type Failure = Box<dyn Error>;
+
+/// Suspects that are shown.
+const SHOWN: usize = 24;
+
+/// Classes of which a confusion matrix can still be read.
+const READABLE: usize = 20;
+
+const STYLE: &str = "
+:root { color-scheme: light dark; --card: #f4f4f2; --line: #ccc; }
+@media (prefers-color-scheme: dark) { :root { --card: #222; --line: #444; } }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 0 0 .5rem; }
+section { background: var(--card); border-radius: .5rem; padding: 1rem; margin: 1rem 0; overflow-x: auto; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
+.charts section { margin: 0; }
+svg { width: 100%; height: auto; display: block; }
+table { border-collapse: collapse; } th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }
+th:first-child, td:first-child { text-align: left; }
+.legend span { margin-right: 1rem; white-space: nowrap; } .legend i { display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem; margin-right: .3rem; }
+.suspects { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: .7rem; }
+.suspects figure { margin: 0; } figcaption { font-size: .8rem; }
+.wrong { font-weight: 700; }
+";
+
+/// Text that may stand in HTML.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+pub(super) fn html<E: Element>(
+    args: &args::Reweight,
+    source: &Source<E>,
+    summary: &Summary,
+    examples: &Examples<E>,
+    results: &[Results<E>],
+) -> Result<String, Failure> {
+    let mut page = String::new();
+    let name = escape(&source.name);
+    write!(
+        page,
+        "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+         <link rel=\"icon\" href=\"data:,\"><title>Reweighting of {name}</title><style>{STYLE}</style></head><body>\n\
+         <h1>Which labels of {name} deserve trust?</h1>\n"
+    )?;
+    section(&mut page, "In words", &words(args, source, summary, examples, results))?;
+    section(&mut page, "Methods", &table(summary))?;
+    page.push_str("<div class=\"charts\">\n");
+    section(&mut page, "Accuracy over the epochs", &accuracy(summary)?)?;
+    let chosen = &results[summary.chosen];
+    if let Some(weights) = &chosen.records[0].weights {
+        section(&mut page, &format!("Weights by {}", escape(&chosen.method.name)), &histogram(summary, weights)?)?;
+    }
+    if let Some(text) = roc(summary)? {
+        section(&mut page, "Wrong label or not", &text)?;
+    }
+    if let Some(curves) = learnt_curves(results) {
+        section(&mut page, "What Meta-Weight-Net has learnt", &learnt(curves)?)?;
+    }
+    page.push_str("</div>\n");
+    if let Some(weights) = &chosen.records[0].weights {
+        let title = format!("The most suspicious examples, by {}", escape(&chosen.method.name));
+        section(&mut page, &title, &suspects(source, summary, examples, weights)?)?;
+    }
+    section(&mut page, "Confusion", &confusion(source, summary))?;
+    page.push_str("</body></html>\n");
+    Ok(page)
+}
+
+fn section(page: &mut String, title: &str, body: &str) -> std::fmt::Result {
+    writeln!(page, "<section><h2>{title}</h2>\n{body}\n</section>")
+}
+
+fn percent(x: &[f64]) -> String {
+    let (mean, deviation) = mean_and_deviation(x);
+    let spread = if x.len() > 1 { format!(" ± {:.1}", 100.0 * deviation) } else { String::new() };
+    format!("{:.1} %{spread}", 100.0 * mean)
+}
+
+fn words<E: Element>(
+    args: &args::Reweight,
+    source: &Source<E>,
+    summary: &Summary,
+    examples: &Examples<E>,
+    results: &[Results<E>],
+) -> String {
+    let entries = &summary.entries;
+    let chosen = &entries[summary.chosen];
+    let mean = |x: &[f64]| mean_and_deviation(x).0;
+    let on = if summary.judged == "test" {
+        format!("{} test examples", examples.test.as_ref().map_or(0, nn::data::Dataset::len))
+    } else {
+        "the trusted examples themselves, which flatters every method that was trained on them".to_owned()
+    };
+    let mut text = format!(
+        "<p>{} examples with labels that may be wrong, {} that are trusted, {} classes; accuracy is that on {on}; means \
+         over {} seeds, with the standard deviation.",
+        examples.train.len(),
+        examples.trusted.len(),
+        source.schema.classes.len(),
+        args.seeds
+    );
+    if let Some(noise) = args.noise {
+        let wrong = summary.wrong.as_ref().map_or(0, |w| w.iter().filter(|w| **w).count());
+        text += &format!(" For the experiment, noise was added ({noise}): {wrong} labels of the first seed are wrong.");
+    }
+    text += "</p>";
+    if let Some(plain) = entries.iter().find(|e| e.name == "plain").filter(|p| p.name != chosen.name) {
+        let gain = 100.0 * (mean(&chosen.accuracy) - mean(&plain.accuracy));
+        let verdict = if gain > 0.5 {
+            format!("gains {gain:.1} points over plain training")
+        } else if gain < -0.5 {
+            format!("loses {:.1} points against plain training: here, plain training is the better choice", -gain)
+        } else {
+            "is about as good as plain training".to_owned()
+        };
+        text += &format!(
+            "<p><b>{}</b> {verdict} ({} against {}).",
+            escape(&chosen.name),
+            percent(&chosen.accuracy),
+            percent(&plain.accuracy)
+        );
+        if !chosen.auc.is_empty() {
+            text += &format!(
+                " A wrong label has a smaller weight than a right one in {:.0} of 100 pairs.",
+                100.0 * mean(&chosen.auc)
+            );
+        }
+        text += "</p>";
+    }
+    if let Some(weights) = &results[summary.chosen].records[0].weights {
+        let none = weights.iter().filter(|w| **w < 1e-3).count();
+        text += &format!(
+            "<p>Begin with the examples of suspicion rank 1 and on in weights.csv: {none} of them have a weight near nothing. A \
+             small weight means that training on an example did not help on the trusted ones; a wrong label is one reason, \
+             a rare kind of example another.</p>"
+        );
+    }
+    text
+}
+
+fn table(summary: &Summary) -> String {
+    let mut text = format!(
+        "<table><tr><th>method</th><th>{} accuracy</th><th>balanced</th><th>AUC</th><th>F1</th></tr>",
+        summary.judged
+    );
+    for e in &summary.entries {
+        let number = |x: &[f64]| if x.is_empty() { String::new() } else { format!("{:.3}", mean_and_deviation(x).0) };
+        text += &format!(
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escape(&e.name),
+            percent(&e.accuracy),
+            percent(&e.balanced),
+            number(&e.auc),
+            number(&e.f1)
+        );
+    }
+    text + "</table>"
+}
+
+fn legend<'a>(entries: impl IntoIterator<Item = (&'a str, plotters::style::RGBColor)>) -> String {
+    let one = |(name, c): (&str, plotters::style::RGBColor)| {
+        format!("<span><i style=\"background:rgb({},{},{})\"></i>{}</span>", c.0, c.1, c.2, escape(name))
+    };
+    format!("<p class=\"legend\">{}</p>", entries.into_iter().map(one).collect::<String>())
+}
+
+fn accuracy(summary: &Summary) -> Result<String, Failure> {
+    let mut lines = Vec::new();
+    let mut epochs = 1;
+    for (i, e) in summary.entries.iter().enumerate() {
+        let length = e.curves.iter().map(Vec::len).min().unwrap_or(0);
+        epochs = epochs.max(length);
+        let at = |epoch: usize| {
+            let all: Vec<f64> = e.curves.iter().map(|c| 100.0 * c[epoch]).collect();
+            mean_and_deviation(&all)
+        };
+        let points: Vec<(f64, f64, f64)> = (0..length).map(|t| (t as f64 + 1.0, at(t).0, at(t).1)).collect();
+        lines.push(Line {
+            color: color(i),
+            band: (e.curves.len() > 1).then(|| points.iter().map(|(x, m, d)| (*x, m - d, m + d)).collect()),
+            points: points.iter().map(|(x, m, _)| (*x, *m)).collect(),
+        });
+    }
+    let low = lines.iter().flat_map(|l| &l.points).map(|p| p.1).fold(100.0, f64::min);
+    let axes = Axes { x: ("epoch", 0.0..epochs as f64 + 0.5), y: ("accuracy, %", (low - 3.0).max(0.0)..101.0) };
+    let names = summary.entries.iter().enumerate().map(|(i, e)| (e.name.as_str(), color(i)));
+    Ok(chart::lines("accuracy over the epochs", &axes, &lines)? + &legend(names))
+}
+
+fn histogram(summary: &Summary, weights: &[f64]) -> Result<String, Failure> {
+    let of = |kind: Option<bool>| -> Vec<f64> {
+        let keep = |i: usize| kind.is_none_or(|kind| summary.wrong.as_ref().is_none_or(|w| w[i] == kind));
+        weights.iter().enumerate().filter(|(i, _)| keep(*i)).map(|(_, w)| *w).collect()
+    };
+    let end = weights.iter().copied().filter(|w| w.is_finite()).fold(0.0, f64::max);
+    let title = "histogram of the weights";
+    Ok(if summary.wrong.is_some() {
+        let groups = [(color(0), of(Some(false))), (color(1), of(Some(true)))];
+        chart::histogram(title, "weight", end, &groups)?
+            + &legend([("right label", color(0)), ("wrong label", color(1))])
+    } else {
+        chart::histogram(title, "weight", end, &[(color(0), of(None))])?
+    })
+}
+
+fn roc(summary: &Summary) -> Result<Option<String>, Failure> {
+    let with: Vec<_> = summary.entries.iter().enumerate().filter_map(|(i, e)| Some((i, e, e.roc.as_ref()?))).collect();
+    if with.is_empty() {
+        return Ok(None);
+    }
+    let chance = Line { color: color(6), points: vec![(0.0, 0.0), (1.0, 1.0)], band: None };
+    let lines: Vec<Line> = with
+        .iter()
+        .map(|(i, _, points)| Line { color: color(*i), points: points.to_vec(), band: None })
+        .chain([chance])
+        .collect();
+    let axes = Axes { x: ("right labels below the threshold", 0.0..1.0), y: ("wrong labels below it", 0.0..1.02) };
+    let names = with.iter().map(|(i, e, _)| (e.name.as_str(), color(*i)));
+    Ok(Some(chart::lines("ROC of small weights as a sign of wrong labels", &axes, &lines)? + &legend(names)))
+}
+
+fn learnt(curves: &[(usize, Vec<f64>)]) -> Result<String, Failure> {
+    let lines: Vec<Line> = curves
+        .iter()
+        .enumerate()
+        .map(|(i, (_, v))| Line {
+            color: color(i),
+            points: run::losses().into_iter().zip(v.iter().copied()).collect(),
+            band: None,
+        })
+        .collect();
+    let most = curves.iter().flat_map(|(_, v)| v).copied().fold(0.0, f64::max);
+    let names: Vec<String> = curves.iter().map(|(epoch, _)| format!("epoch {epoch}")).collect();
+    let axes = Axes { x: ("loss", 0.0..8.0), y: ("V(loss)", 0.0..(1.05 * most).max(1e-3)) };
+    let legend = legend(names.iter().enumerate().map(|(i, n)| (n.as_str(), color(i))));
+    Ok(chart::lines("weight by loss, as learnt", &axes, &lines)? + &legend)
+}
+
+fn suspects<E: Element>(
+    source: &Source<E>,
+    summary: &Summary,
+    examples: &Examples<E>,
+    weights: &[f64],
+) -> Result<String, Failure> {
+    let classes = &source.schema.classes;
+    let shown = summary.suspects.iter().take(SHOWN);
+    let label = |i: usize| escape(&classes[examples.train.labels()[i]]);
+    let verdict = |i: usize| match &examples.truth {
+        Some(truth) if truth[i] == examples.train.labels()[i] => "label is right".to_owned(),
+        Some(truth) => format!("<span class=\"wrong\">is {}</span>", escape(&classes[truth[i]])),
+        None => format!("model says {}", escape(&classes[summary.predicted[i]])),
+    };
+    let mut text = String::new();
+    if let Some(side) = source.side {
+        text += "<div class=\"suspects\">";
+        for &i in shown {
+            let pixels: Vec<f64> = examples.train.inputs().row(i).data().iter().map(|x| x.to_f64()).collect();
+            let picture = chart::picture(&format!("row {}", examples.rows[i]), &pixels, side);
+            write!(
+                text,
+                "<figure>{picture}<figcaption>row {}: labelled {}, {}, weight {:.3}</figcaption></figure>",
+                examples.rows[i],
+                label(i),
+                verdict(i),
+                weights[i]
+            )?;
+        }
+        return Ok(text + "</div>");
+    }
+    const COLUMNS: usize = 8;
+    text += "<table><tr><th>row</th><th>label</th><th></th><th>weight</th>";
+    source.schema.features.iter().take(COLUMNS).for_each(|f| text += &format!("<th>{}</th>", escape(f)));
+    text += "</tr>";
+    for &i in shown {
+        write!(
+            text,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{:.3}</td>",
+            examples.rows[i],
+            label(i),
+            verdict(i),
+            weights[i]
+        )?;
+        let row = examples.train.inputs().row(i);
+        for (j, x) in row.data().iter().take(COLUMNS).enumerate() {
+            // In the units of the file.
+            write!(text, "<td>{:.4}</td>", x.to_f64() * source.standardize.deviation[j] + source.standardize.mean[j])?;
+        }
+        text += "</tr>";
+    }
+    text += "</table>";
+    if source.schema.features.len() > COLUMNS {
+        write!(text, "<p>The first {COLUMNS} of {} features.</p>", source.schema.features.len())?;
+    }
+    Ok(text)
+}
+
+fn confusion<E: Element>(source: &Source<E>, summary: &Summary) -> String {
+    let entry = &summary.entries[summary.chosen];
+    let classes = &source.schema.classes;
+    if classes.len() > READABLE {
+        return format!(
+            "<p>There are {} classes: too many for a table; results.json has the accuracies.</p>",
+            classes.len()
+        );
+    }
+    let mut text = format!(
+        "<p>{}, first seed, {} examples. Rows: the label; columns: what the model says.</p><table><tr><th></th>",
+        escape(&entry.name),
+        summary.judged
+    );
+    classes.iter().for_each(|c| text += &format!("<th>{}</th>", escape(c)));
+    text += "</tr>";
+    for (class, row) in classes.iter().zip(&entry.confusion) {
+        text += &format!("<tr><td>{}</td>", escape(class));
+        row.iter().for_each(|n| text += &format!("<td>{}</td>", if *n == 0 { "·".to_owned() } else { n.to_string() }));
+        text += "</tr>";
+    }
+    text + "</table>"
+}
