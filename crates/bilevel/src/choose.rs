@@ -66,9 +66,9 @@ pub fn choose<E: Element>(
     let first = norm(&session.inner(&state[..session.m], 0, 0)?.1);
     let inner = Inner::steps(Arc::clone(&rule), steps);
     let clock = Instant::now();
-    let solved = inner.solve(&mut session, ask.v0, false)?;
+    let solved = inner.solve(&mut session, ask.v0, false, true)?;
     let step_seconds = clock.elapsed().as_secs_f64() / steps.max(1) as f64;
-    let last = norm(&solved.gradient);
+    let last = solved.inner.as_ref().map_or(f64::INFINITY, |(_, slope)| norm(slope));
     let trajectory = steps * state_bytes;
     let shrink = if first > 0.0 { last / first } else { 0.0 };
 

@@ -78,7 +78,7 @@ fn measure<E: Element>(ask: &Ask<'_, E>, dynamics: &dyn Dynamics, repeats: usize
         Box::new(|s| s.step(1, &state).map(drop)),
         Box::new(|s| s.step_vjp(1, &state, &state).map(drop)),
         Box::new(|s| s.step_jvp(1, &state, &du, &ds).map(drop)),
-        Box::new(|s| s.penalised(&v, &penalty, 0, 0).map(drop)),
+        Box::new(|s| s.penalised(&v, &penalty, 0).map(drop)),
         Box::new(|s| s.hvp(&mut penalised, &v).map(drop)),
     ];
     let mut samples = vec![Vec::with_capacity(repeats); primitives.len()];

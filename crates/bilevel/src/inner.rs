@@ -59,12 +59,13 @@ impl Inner {
         }
     }
 
-    /// The inner solution, g and ∇_v g there, and the steps it took.
+    /// The inner solution, g and ∇_v g there if they are looked for or for the report, and the steps it took.
     pub(crate) fn solve<E: Element>(
         &self,
         session: &mut Session<'_, E>,
         v0: &[Tensor<E>],
         accept: bool,
+        look: bool,
     ) -> Result<Solved<E>> {
         if self.tolerance.is_some_and(|t| t.is_nan() || t < 0.0) {
             return configuration("inner tolerance", "a number is needed that is not negative");
@@ -73,16 +74,15 @@ impl Inner {
         let enough = |gradient: &[Tensor<E>]| self.tolerance.is_some_and(|t| vector::norm(gradient) <= t);
         let mut solved = match &self.how {
             How::Given => {
-                let (value, gradient) = session.inner(&start, 0, 0)?;
-                Solved { v: start, value, gradient, steps: 0, batch: 0, warning: None }
+                let inner = self.look(session, &start, 0, look)?;
+                Solved { v: start, inner, steps: 0, batch: 0, warning: None }
             }
             How::Newton(iterations) => {
                 let mut objective = InnerObjective { session };
                 let found = newton(&mut objective, start, self.tolerance.unwrap_or(0.0), *iterations)?;
                 Solved {
                     v: found.x,
-                    value: found.value,
-                    gradient: found.gradient,
+                    inner: Some((found.value, found.gradient)),
                     steps: found.iterations,
                     batch: 0,
                     warning: None,
@@ -105,15 +105,15 @@ impl Inner {
                     done += 1;
                 }
                 state.truncate(m);
-                let (value, gradient) = session.inner(&state, done, done)?;
-                Solved { v: state, value, gradient, steps: done, batch: done, warning: None }
+                let inner = self.look(session, &state, done, look)?;
+                Solved { v: state, inner, steps: done, batch: done, warning: None }
             }
         };
         if let Some(tolerance) = self.tolerance
-            && !enough(&solved.gradient)
+            && let Some((_, gradient)) = &solved.inner
+            && !enough(gradient)
         {
-            let error =
-                Error::InnerNotConverged { grad_norm: vector::norm(&solved.gradient), tolerance, steps: solved.steps };
+            let error = Error::InnerNotConverged { grad_norm: vector::norm(gradient), tolerance, steps: solved.steps };
             if !accept {
                 return Err(error);
             }
@@ -122,14 +122,28 @@ impl Inner {
         session.alive(2 * vector::bytes(&solved.v));
         Ok(solved)
     }
+
+    /// g and ∇_v g, if a tolerance or the caller needs them; else they are for the report.
+    fn look<E: Element>(
+        &self,
+        session: &mut Session<'_, E>,
+        v: &[Tensor<E>],
+        batch: usize,
+        needed: bool,
+    ) -> Result<Option<(f64, Vec<Tensor<E>>)>> {
+        if needed || self.tolerance.is_some() {
+            return session.inner(v, batch, batch).map(Some);
+        }
+        session.diagnose(|s| s.inner(v, batch, batch))
+    }
 }
 
 pub(crate) struct Solved<E: Element> {
     pub(crate) v: Vec<Tensor<E>>,
-    pub(crate) value: f64,
-    pub(crate) gradient: Vec<Tensor<E>>,
+    /// g and ∇_v g, where somebody looked.
+    pub(crate) inner: Option<(f64, Vec<Tensor<E>>)>,
     pub(crate) steps: usize,
-    /// The number of the inner batch that value and gradient are of.
+    /// The number of the inner batch that they are of.
     pub(crate) batch: usize,
     /// Set where the tolerance was not reached and that was accepted.
     pub(crate) warning: Option<String>,

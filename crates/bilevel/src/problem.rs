@@ -116,7 +116,7 @@ impl Problem {
 
     /// Whether methods make evaluations for their report alone: the inner value and gradient where the way to the solution
     /// did not pass, and what an error estimate takes. They are made unless this says otherwise; an outer loop that is in
-    /// a hurry does without. Never more than an HVP, two mixed products and two gradients for each hypergradient
+    /// a hurry does without. Never more than an HVP, two mixed products and four gradients for each hypergradient
     /// ([`Implicit::verify`](crate::Implicit::verify) apart).
     #[must_use]
     pub fn diagnostics(mut self, wanted: bool) -> Self {

@@ -139,6 +139,12 @@ fn is_smooth(program: &Program, inputs: &[usize]) -> bool {
 }
 
 impl Programs {
+    /// Whether nothing in g is a custom operation, which may have one derivative and not two.
+    pub(crate) fn has_second_derivatives(&self) -> bool {
+        let custom = |node: &autodiff::Node| matches!(node.kind(), autodiff::Kind::Op(Op::Custom(_)));
+        !self.inner.nodes().iter().any(custom)
+    }
+
     pub(crate) fn record(problem: &Problem, shapes: &Shapes) -> Result<Self> {
         let [u, v, outer_data, inner_data] = shapes;
         let (n, m) = (u.len(), v.len());

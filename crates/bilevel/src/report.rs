@@ -24,11 +24,11 @@ impl std::ops::Sub for Counts {
 
     fn sub(self, other: Self) -> Self {
         Self {
-            values: self.values - other.values,
-            gradients: self.gradients - other.gradients,
-            hvps: self.hvps - other.hvps,
-            jvps: self.jvps - other.jvps,
-            vjps: self.vjps - other.vjps,
+            values: self.values.saturating_sub(other.values),
+            gradients: self.gradients.saturating_sub(other.gradients),
+            hvps: self.hvps.saturating_sub(other.hvps),
+            jvps: self.jvps.saturating_sub(other.jvps),
+            vjps: self.vjps.saturating_sub(other.vjps),
         }
     }
 }
@@ -121,10 +121,12 @@ pub struct Report {
     /// The most bytes of iterates, tangents, adjoints or multipliers kept at once from one step or iteration to the next. What
     /// lives within a step (a gradient, an answer) comes on top: a handful of vectors, however many steps there are.
     pub trajectory_bytes: usize,
-    /// Bytes of the largest compiled derivative program that was run.
+    /// Bytes of the largest compiled derivative program that was run for the answer.
     pub tape_bytes: usize,
-    /// Wall time, recording and compiling included where this call was the first.
+    /// Wall time, recording and compiling included where this call was the first; without that of the diagnostics.
     pub seconds: f64,
+    /// Wall time of the diagnostics.
+    pub diagnostic_seconds: f64,
     /// What the caller chose to accept, in words.
     pub warnings: Vec<String>,
 }
@@ -139,7 +141,7 @@ impl fmt::Display for Report {
             writeln!(f, "inner gradient     {norm:.2e}")?;
         }
         match self.differentiated_steps {
-            Some(kept) if kept != self.inner_steps => {
+            Some(kept) if kept < self.inner_steps => {
                 writeln!(f, "inner steps        {}, the last {kept} differentiated", self.inner_steps)?;
             }
             _ => writeln!(f, "inner steps        {}", self.inner_steps)?,

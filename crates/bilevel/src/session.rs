@@ -8,7 +8,7 @@ use crate::programs::{Kind, Programs, culprit};
 use crate::report::{Counts, Report};
 use crate::vector::{self, Tensors};
 use autodiff::{CompileOptions, Element, Executable, Tensor};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -46,6 +46,13 @@ pub(crate) struct Session<'a, E: Element> {
     inputs: Vec<Tensor<E>>,
     pub(crate) counts: Counts,
     diagnostic_counts: Counts,
+    diagnostic_seconds: f64,
+    /// Whether what is evaluated is for the report alone.
+    reporting: bool,
+    /// What was evaluated for the answer.
+    answering: HashSet<Kind>,
+    /// What the report could not find out.
+    words: Vec<String>,
     started: Instant,
     trajectory_bytes: usize,
     /// Whether the way back ends before the initial point.
@@ -111,6 +118,10 @@ impl<'a, E: Element> Session<'a, E> {
             inputs: Vec::new(),
             counts: Counts::default(),
             diagnostic_counts: Counts::default(),
+            diagnostic_seconds: 0.0,
+            reporting: false,
+            answering: HashSet::new(),
+            words: Vec::new(),
             started,
             trajectory_bytes: 0,
             later_steps_only: false,
@@ -125,6 +136,9 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// The executable of a primitive, compiled at its first use.
     fn executable(&mut self, kind: Kind) -> Result<&mut Executable<E>> {
+        if !self.reporting {
+            self.answering.insert(kind);
+        }
         if !self.executables.contains_key(&kind) {
             let found = self.problem.take(&key_of(&self.key, kind));
             let executable = match found {
@@ -230,23 +244,44 @@ impl<'a, E: Element> Session<'a, E> {
         Ok((all[0].item().to_f64(), gradient))
     }
 
-    /// Evaluations for the report alone: `None` where the problem does without.
+    /// Evaluations for the report alone: `None` where the problem does without, or where an objective is not finite where
+    /// the report would look, which is no fault of the answer: then there is a word about it.
     pub(crate) fn diagnose<T>(&mut self, look: impl FnOnce(&mut Self) -> Result<T>) -> Result<Option<T>> {
-        if self.problem.diagnostics { self.for_report(look).map(Some) } else { Ok(None) }
+        if !self.problem.diagnostics {
+            return Ok(None);
+        }
+        match self.for_report(look) {
+            Ok(seen) => Ok(Some(seen)),
+            Err(Error::NonFinite { what, op, .. }) => {
+                self.words.push(format!("the report knows less: {what} is not finite where it would look ({op})"));
+                Ok(None)
+            }
+            Err(other) => Err(other),
+        }
     }
 
     /// Evaluations that are counted as made for the report.
     pub(crate) fn for_report<T>(&mut self, look: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let before = self.counts;
-        let seen = look(self)?;
-        self.diagnostic_counts += self.counts - before;
-        Ok(seen)
+        let (before, clock, within) = (self.counts, Instant::now(), self.reporting);
+        self.reporting = true;
+        let seen = look(self);
+        self.reporting = within;
+        if !within {
+            self.diagnostic_counts += self.counts - before;
+            self.diagnostic_seconds += clock.elapsed().as_secs_f64();
+        }
+        seen
     }
 
-    /// g and ‖∇_v g‖ after so many steps, for the report.
+    /// g and ‖∇_v g‖ after so many steps, on the last step's batch, for the report.
     pub(crate) fn look(&mut self, v: &[Tensor<E>], steps: usize) -> Result<(Option<f64>, Option<f64>)> {
-        let seen = self.diagnose(|s| s.inner(v, steps, steps))?;
+        let seen = self.diagnose(|s| s.inner(v, steps.saturating_sub(1), steps))?;
         Ok(seen.map_or((None, None), |(value, gradient)| (Some(value), Some(vector::norm(&gradient)))))
+    }
+
+    /// Whether g can be differentiated twice: the inside of custom operations is not known.
+    pub(crate) fn has_second_derivatives(&self) -> bool {
+        self.programs.has_second_derivatives()
     }
 
     /// g, g_u, g_v.
@@ -406,16 +441,15 @@ impl<'a, E: Element> Session<'a, E> {
         self.run(Kind::StartJvp(directions), &[du]).map(Some)
     }
 
-    /// L, L_u, L_v of the penalised objective; of both objectives, the batch of this number.
+    /// L, L_u, L_v of the penalised objective.
     pub(crate) fn penalised(
         &mut self,
         v: &[Tensor<E>],
         penalty: &Penalty<E>,
-        batch: usize,
         step: usize,
     ) -> Result<(f64, Tensors<E>, Tensors<E>)> {
         self.counts.gradients += 1;
-        let (outer, inner) = (self.data.outer_at(batch), self.data.inner_at(batch));
+        let (outer, inner) = (self.data.outer_at(0), self.data.inner_at(0));
         let gamma = [Tensor::scalar(E::from_f64(penalty.gamma))];
         let parts = [v, &outer, &inner, &penalty.multipliers, &gamma];
         let mut all = self.checked("the penalised objective or its gradient", step, Kind::Penalised, &parts)?;
@@ -447,12 +481,19 @@ impl<'a, E: Element> Session<'a, E> {
         Ok(())
     }
 
-    /// [`Error::Configuration`] if either objective sees minibatches.
+    /// Whether neither objective sees minibatches.
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!((self.data.outer, self.data.inner), (crate::Source::Whole(_), crate::Source::Whole(_)))
+    }
+
+    /// [`Error::Configuration`] if either objective sees minibatches: ‖∇_v g‖² of a batch is no estimate of that of the whole.
     pub(crate) fn needs_whole_data(&self, who: &'static str) -> Result<()> {
-        match (self.data.outer, self.data.inner) {
-            (crate::Source::Whole(_), crate::Source::Whole(_)) => Ok(()),
-            _ => configuration("minibatches", format!("{who} minimises one objective, and needs whole data")),
+        if self.is_whole() {
+            return Ok(());
         }
+        let reason =
+            format!("{who} squares the inner gradient, whose noise would be minimised too: it needs whole data");
+        configuration("minibatches", reason)
     }
 
     /// Says that so many bytes of iterates are alive now.
@@ -466,9 +507,17 @@ impl<'a, E: Element> Session<'a, E> {
             outer_value,
             counts: self.counts,
             diagnostic_counts: self.diagnostic_counts,
+            diagnostic_seconds: self.diagnostic_seconds,
             trajectory_bytes: self.trajectory_bytes,
-            tape_bytes: self.executables.values().map(Executable::peak_bytes).max().unwrap_or(0),
-            seconds: self.started.elapsed().as_secs_f64(),
+            tape_bytes: self
+                .executables
+                .iter()
+                .filter(|(kind, _)| self.answering.contains(kind))
+                .map(|(_, executable)| executable.peak_bytes())
+                .max()
+                .unwrap_or(0),
+            seconds: self.started.elapsed().as_secs_f64() - self.diagnostic_seconds,
+            warnings: self.words.clone(),
             ..Report::default()
         }
     }

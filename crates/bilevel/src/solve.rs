@@ -70,6 +70,8 @@ pub struct Event<E: Element> {
     pub gradient_norm: f64,
     /// The inner solution that it was taken at.
     pub inner_solution: Vec<Tensor<E>>,
+    /// The hypergradient's [`adjoint`](Hypergradient::adjoint).
+    pub adjoint: Option<Vec<Tensor<E>>>,
     /// About the hypergradient; its outer value is the one before the step.
     pub report: Report,
 }
@@ -215,7 +217,8 @@ impl<E: Element> Solver<'_, E> {
             data.first = [self.state.iteration, if self.warm_starts() { self.state.inner_steps } else { 0 }];
         }
         let ask = Ask { problem: self.problem, u: &self.state.u, v0: &self.state.v0, data };
-        let Hypergradient { gradient, inner_solution, report, .. } = self.method.hypergradient(&ask, &mut memory)?;
+        let Hypergradient { gradient, inner_solution, adjoint, report } =
+            self.method.hypergradient(&ask, &mut memory)?;
         let (mut u, mut optimizer) = (self.state.u.clone(), self.state.optimizer.clone());
         // Where the hypergradient is as small as was asked for, u stays.
         let gradient_norm = norm(&gradient);
@@ -238,7 +241,7 @@ impl<E: Element> Solver<'_, E> {
         }
         let iteration = self.state.iteration;
         self.state.iteration += 1;
-        Ok(Event { iteration, gradient_norm, inner_solution, report })
+        Ok(Event { iteration, gradient_norm, inner_solution, adjoint, report })
     }
 }
 

@@ -76,6 +76,33 @@ fn a_difference_is_bounded_by_the_product_that_it_stands_for() {
     assert!(error > 1e-6 && bound.is_bound() && (bound.value() / error - 1.0).abs() < 1e-6, "{bound} {error}");
 }
 
+#[test]
+fn a_difference_sees_what_flows_on_into_the_initial_point() {
+    // Proximal: u is in the step and in the initial point.
+    let problem = Problem::new(
+        |_, v| (v[0] - 1.0).square().sum_all() * 0.5,
+        |u, v| ((v[0] - u[0]).square() * 0.5 + v[0].sin()).sum_all(),
+    )
+    .start(|u| u.to_vec());
+    let u = [wave(&[3], 0.4)];
+    let exact = problem.hypergradient(&u, &[], &Reverse::new(GradientDescent::new(0.1), 1)).unwrap();
+    let found = problem.hypergradient(&u, &[], &FiniteDifference { rate: 0.1, epsilon: 0.3 }).unwrap();
+    let (error, bound) = (distance(&found.gradient[0], &exact.gradient[0]), found.report.error.unwrap());
+    assert!(error > 1e-6 && bound.is_bound() && (bound.value() / error - 1.0).abs() < 1e-6, "{bound} {error}");
+}
+
+#[test]
+fn what_the_report_cannot_see_is_no_error() {
+    // One step leads to where g is not finite; f is.
+    let problem = Problem::new(|_, v| v[0].square(), |u, v| u[0] * v[0] - v[0].ln());
+    let (u, v0) = ([Tensor::scalar(2.0)], [Tensor::scalar(1.0)]);
+    let method = Reverse::new(GradientDescent::new(3.0), 1);
+    let found = problem.hypergradient(&u, &v0, &method).unwrap();
+    // v₁ = 1 − 3·(2 − 1) = −2, dv₁/du = −3: dF/du = 2·(−2)·(−3).
+    assert_eq!(found.gradient[0].item(), 12.0);
+    assert!(found.report.inner_value.is_none() && found.report.warnings.len() == 1, "{}", found.report);
+}
+
 /// Every task starts at u.
 fn started() -> Problem {
     let a = Tensor::from_fn(&[3, 3], |i| if i[0] == i[1] { 1.0 + i[0] as f64 } else { 0.2 });

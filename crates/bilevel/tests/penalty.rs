@@ -173,49 +173,38 @@ fn a_penalised_objective_that_is_not_minimised_is_an_error() {
 }
 
 #[test]
-fn the_published_algorithm_sees_minibatches() {
-    // Ridge regression; u: a log-penalty for each feature.
+fn minibatches_are_refused_since_their_noise_would_be_minimised() {
     let problem = Problem::with_data(
-        |u, v, data| (data[0].matmul(&v[0]) - data[1]).square().mean_all() * 0.5 + u[0].square().sum_all() * 0.05,
-        |u, v, data| {
-            let fit = (data[0].matmul(&v[0]) - data[1]).square().mean_all() * 0.5;
-            fit + (v[0].square() * u[0].exp()).sum_all() * 0.5
-        },
+        |_, v, data| (data[0] - v[0]).square().mean_all(),
+        |u, v, data| (u[0] * (data[0] - v[0]).square()).mean_all(),
     );
-    let rows = |n: usize, salt: f64| {
-        let x = wave(&[n, 3], salt);
-        let y = x.matmul(&Tensor::from([1.0, -0.5, 0.0])) + wave(&[n], salt + 1.0) * 0.3;
-        [x, y]
+    let rows = [Tensor::from([1.0, 2.0, 3.0, 4.0])];
+    let batches = Rows::new(&rows, 2, 1).unwrap();
+    let (u, v0) = ([Tensor::scalar(1.0)], [Tensor::scalar(0.0)]);
+    let data = Data::new(&rows, &[]).inner_batches(&batches);
+    let methods: [&dyn bilevel::Method<f64>; 2] = [&Penalty::new(10.0), &AugmentedLagrangian::new(1.0)];
+    for method in methods {
+        let error = problem.hypergradient_on(&u, &v0, data, method).unwrap_err();
+        assert!(matches!(error, Error::Configuration { setting: "minibatches", .. }), "{error}");
+    }
+}
+
+#[test]
+fn the_multiplier_is_the_adjoint() {
+    // λ* = −w, by three methods and in closed form.
+    let quadratic = Quadratic::new(0.6);
+    let problem = quadratic.problem();
+    let (u, v0) = ([wave(&[3], 1.0)], [wave(&[N], 2.0)]);
+    let (_, f_v) = quadratic.outer(&u[0], &quadratic.minimum(&u[0]));
+    let exact = quadratic.a.solve(&f_v);
+    let adjoint = |method: &dyn bilevel::Method<f64>| {
+        problem.hypergradient(&u, &v0, method).unwrap().adjoint.unwrap().swap_remove(0)
     };
-    let (train, val) = (rows(40, 0.1), rows(20, 2.1));
-    let (u, v0) = ([Tensor::zeros(&[3])], [Tensor::zeros(&[3])]);
-    let method = |factor: f64| Penalty {
-        gamma: 1.0,
-        factor,
-        schedule: Schedule::PerCall,
-        descent: Descent::steps(Adam::new(0.003), 5),
-        accept: false,
-    };
-    let run = |data: Data<'_, f64>, method: &Penalty, iterations: usize| {
-        let ask = Ask { problem: &problem, u: &u, v0: &v0, data };
-        let optimizer = GradientDescent::new(0.05);
-        let options = bilevel::Options::default().iterations(iterations);
-        let mut solver = problem.solve(&ask, method, &optimizer, options).unwrap();
-        solver.by_ref().for_each(|event| drop(event.unwrap()));
-        solver.u()[0].clone()
-    };
-    let whole = Data::new(&val, &train);
-    // Batches of all rows are the whole data in another order.
-    let (all_inner, all_outer) = (Rows::new(&train, 40, 1).unwrap(), Rows::new(&val, 20, 2).unwrap());
-    let all = Data::NONE.inner_batches(&all_inner).outer_batches(&all_outer);
-    let grows = method(1.005);
-    assert!(relative(&run(all, &grows, 30), &run(whole, &grows, 30)) < 1e-12);
-    // Real ones end near where the whole data do.
-    let (inner, outer) = (Rows::new(&train, 20, 1).unwrap(), Rows::new(&val, 10, 2).unwrap());
-    let batches = Data::NONE.inner_batches(&inner).outer_batches(&outer);
-    let apart = relative(&run(batches, &grows, 600), &run(whole, &grows, 600));
-    assert!(apart > 1e-6 && apart < 0.2, "{apart}");
-    let stages = Penalty { schedule: Schedule::Stages(2), ..grows };
-    let error = problem.hypergradient_on(&u, &v0, batches, &stages).unwrap_err();
-    assert!(matches!(error, Error::Configuration { setting: "minibatches", .. }), "{error}");
+    assert!(relative(&adjoint(&Implicit::cg(Inner::newton())), &exact) < 1e-9);
+    assert!(relative(&adjoint(&AugmentedLagrangian::new(1.0)), &exact) < 1e-8);
+    assert!(relative(&adjoint(&Penalty::new(1e6)), &exact) < 1e-4);
+    // Of a fixed point of gradient steps, I − A is η·H.
+    let eta = 0.3;
+    let fixed = bilevel::FixedPoint::new(GradientDescent::new(eta), 400);
+    assert!(relative(&(adjoint(&fixed) * eta), &exact) < 1e-8);
 }

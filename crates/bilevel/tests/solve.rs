@@ -2,8 +2,8 @@
 
 use autodiff::{Tensor, Value};
 use bilevel::{
-    Adam, Ask, Batches, Data, Error, GradientDescent, Implicit, Inner, Momentum, Options, Problem, Projected, Reverse,
-    Rows, Set,
+    Adam, Ask, Batches, Bome, Data, Error, F2sa, GradientDescent, Implicit, Inner, Method, Momentum, Mrbo, Options,
+    Pbgd, Problem, Projected, Reverse, Rows, Saba, Set, StocBio,
 };
 use proptest::prelude::*;
 use support::{N, WellPosed, relative, wave};
@@ -252,6 +252,40 @@ fn the_nonconvex_toy_has_three_minima() {
             "{:?}",
             solver.best()
         );
+    }
+}
+
+#[test]
+fn methods_that_remember_batches_resume_with_the_same_bits() {
+    let (problem, train, held_out) = rows_problem();
+    let (inner, outer) =
+        (Rows::new(&train, 4, 1).unwrap().repeating(), Rows::new(&held_out, 3, 2).unwrap().repeating());
+    let data = Data::NONE.inner_batches(&inner).outer_batches(&outer);
+    let (u, v0) = ([Tensor::full(&[3], -1.0)], [Tensor::zeros(&[3])]);
+    let methods: [&dyn Method<f64>; 6] = [
+        &Saba { rate: 0.1 },
+        &Mrbo { rate: 0.1, momentum: 0.5, neumann_rate: 0.1, terms: 4 },
+        &StocBio { rate: 0.1, steps: 3, neumann_rate: 0.1, terms: 4 },
+        &F2sa { growth: 1.1, ..F2sa::new(0.1, 2.0, 3) },
+        &Pbgd { rate: 0.1, gamma: 5.0, steps: 3 },
+        &Bome { rate: 0.1, rate_v: 0.05, eta: 0.5, steps: 3 },
+    ];
+    let optimizer = Momentum::new(0.01, 0.5);
+    for (i, method) in methods.into_iter().enumerate() {
+        let path = std::env::temp_dir().join(format!("hypertape-batches-{}-{i}", std::process::id()));
+        let ask = Ask { problem: &problem, u: &u, v0: &v0, data };
+        let start = || problem.solve(&ask, method, &optimizer, Options::default().iterations(23)).unwrap();
+        let mut whole = start();
+        whole.by_ref().for_each(|event| drop(event.unwrap()));
+        let mut first = start();
+        first.by_ref().take(9).for_each(|event| drop(event.unwrap()));
+        first.save(&path).unwrap();
+        let mut second = start();
+        second.resume(&path).unwrap();
+        second.by_ref().for_each(|event| drop(event.unwrap()));
+        assert_eq!(second.u()[0].data(), whole.u()[0].data(), "{}", method.name());
+        assert_eq!(second.iteration(), 23);
+        std::fs::remove_file(path).unwrap();
     }
 }
 

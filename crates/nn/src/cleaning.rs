@@ -87,7 +87,7 @@ impl<E: Element> HyperCleaning<'_, E> {
             Ok([set.inputs().clone(), loss::one_hot(set.labels(), set.classes())?])
         };
         let (inner, outer) = (arrays(noisy)?, arrays(trusted)?);
-        let problem = hyper_cleaning(self.mlp, self.decay);
+        let problem = hyper_cleaning(self.mlp, self.decay).diagnostics(false);
         let u = [Tensor::zeros(&[noisy.len()])];
         let ask = Ask { problem: &problem, u: &u, v0: start, data: Data::new(&outer, &inner) };
         let options = Options::default().iterations(self.steps);

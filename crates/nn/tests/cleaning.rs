@@ -15,12 +15,12 @@ struct Found {
     plain: f64,
 }
 
-/// 600 digits of which half have a wrong label, 600 trusted ones, 597 to test; softmax regression, 100 steps of gradient
+/// 600 digits of which a part has a wrong label, 600 trusted ones, 597 to test; softmax regression, 100 steps of gradient
 /// descent at rate 1 from zero inside, 100 of Adam at 0.3 outside.
-fn run(method: &dyn Method<f32>, seed: u64) -> Found {
+fn run(method: &dyn Method<f32>, noise: f64, seed: u64) -> Found {
     let mut rng = rng(seed);
     let [train, trusted, test] = digits::<f32>().unwrap().split([600, 600, 597], &mut rng).unwrap();
-    let labels = Noise::UniformOther(0.5).apply(train.labels(), train.classes(), &mut rng).unwrap();
+    let labels = Noise::UniformOther(noise).apply(train.labels(), train.classes(), &mut rng).unwrap();
     let corrupted: Vec<bool> = labels.iter().zip(train.labels()).map(|(a, b)| a != b).collect();
     let noisy = train.with_labels(labels).unwrap();
     let mlp = Mlp::new(&[64, 10], Activation::Relu).unwrap();
@@ -43,8 +43,8 @@ fn run(method: &dyn Method<f32>, seed: u64) -> Found {
 }
 
 /// Means over three seeds.
-fn mean(method: &dyn Method<f32>) -> Found {
-    let found: Vec<Found> = (0..3).map(|seed| run(method, seed)).collect();
+fn mean(method: &dyn Method<f32>, noise: f64) -> Found {
+    let found: Vec<Found> = (0..3).map(|seed| run(method, noise, seed)).collect();
     let mean = |f: fn(&Found) -> f64| found.iter().map(f).sum::<f64>() / 3.0;
     Found { f1: mean(|f| f.f1), accuracy: mean(|f| f.accuracy), plain: mean(|f| f.plain) }
 }
@@ -52,11 +52,11 @@ fn mean(method: &dyn Method<f32>) -> Found {
 #[test]
 fn wrong_labels_are_found_by_whole_and_by_truncated_trajectories() {
     let reverse = Reverse::new(GradientDescent::new(1.0), 100);
-    let whole = mean(&reverse);
+    let whole = mean(&reverse, 0.5);
     assert!(whole.f1 >= 0.94, "F1 {}", whole.f1);
     assert!(whole.accuracy >= whole.plain + 0.07, "{} instead of {}", whole.accuracy, whole.plain);
     for k in [1, 5, 20] {
-        let truncated = mean(&reverse.clone().last(k));
+        let truncated = mean(&reverse.clone().last(k), 0.5);
         assert!(truncated.f1 >= whole.f1 - 0.03, "K = {k}: {} instead of {}", truncated.f1, whole.f1);
     }
 }
@@ -64,8 +64,14 @@ fn wrong_labels_are_found_by_whole_and_by_truncated_trajectories() {
 #[test]
 fn wrong_labels_are_found_by_the_implicit_hypergradient() {
     let implicit = Implicit::cg(Inner::steps(GradientDescent::new(1.0), 100)).iterations(20);
-    let found = mean(&implicit);
-    assert!(found.f1 >= 0.92 && found.accuracy >= found.plain + 0.07, "{} {}", found.f1, found.accuracy);
+    // F1 .882, .956 and .958 in the experiment's reference, by other seeds.
+    for (noise, f1) in [(0.25, 0.85), (0.5, 0.92), (0.75, 0.92)] {
+        let found = mean(&implicit, noise);
+        assert!(found.f1 >= f1 && found.accuracy >= found.plain, "{noise}: {} {}", found.f1, found.accuracy);
+        if noise == 0.5 {
+            assert!(found.accuracy >= found.plain + 0.07, "{} {}", found.accuracy, found.plain);
+        }
+    }
 }
 
 #[test]

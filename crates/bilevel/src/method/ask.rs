@@ -66,8 +66,9 @@ pub struct Hypergradient<E: Element> {
     pub gradient: Vec<Tensor<E>>,
     /// The inner solution that it belongs to.
     pub inner_solution: Vec<Tensor<E>>,
-    /// w of `H·w = f_v`, or what the method has in its place, for methods that go by it: implicit ones, those that carry it
-    /// along, and minus the multipliers of penalty methods.
+    /// The adjoint, for methods that go by one: w of `H·w = f_v` (or of the damped system) for implicit, single-loop and value
+    /// function methods, minus the multipliers for penalty methods, which tend to the same. For a fixed point it is that of
+    /// `(I − A)ᵀ·w = f_v`: `η·H` in place of H where Φ is a gradient step.
     pub adjoint: Option<Vec<Tensor<E>>>,
     /// How good it is and what it cost.
     pub report: Report,

@@ -1,7 +1,7 @@
 //! What an adjoint says of the answer of a method that did not solve for it.
 
 use crate::error::Result;
-use crate::estimate::{Known, estimate, or_warn};
+use crate::estimate::{Known, estimate};
 use crate::report::ErrorEstimate;
 use crate::session::Session;
 use crate::vector::{axpy, difference, dot, norm};
@@ -30,18 +30,27 @@ pub(super) struct Parts<E: Element> {
     pub(super) mixed: Vec<Tensor<E>>,
 }
 
+/// What was found out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Verdict {
+    pub(super) error: Option<ErrorEstimate>,
+    /// ‖f_v − H·w‖ / ‖f_v‖
+    pub(super) residual: Option<f64>,
+}
+
 /// How far the answer is from `f_u − C·w` at v, and how far that is from the truth: the residual of w over the curvature
 /// along it, as for the implicit methods.
 ///
-/// `None` where g does not curve upwards along w. Costs at most one HVP, two mixed products and three gradients.
-pub(super) fn audit<E: Element>(
-    session: &mut Session<'_, E>,
-    a: Audit<'_, E>,
-    warnings: &mut Vec<String>,
-) -> Result<Option<ErrorEstimate>> {
+/// Nothing where g does not curve upwards along w, or may have no second derivatives. Costs at most one HVP, two mixed
+/// products and three gradients; one mixed product and one gradient more for parts that are means over batches.
+pub(super) fn audit<E: Element>(session: &mut Session<'_, E>, a: Audit<'_, E>) -> Result<Verdict> {
+    if !session.has_second_derivatives() {
+        return Ok(Verdict::default());
+    }
     let found = session.diagnose(|session| {
         // From w = 0 nothing is learnt: there the adjoint's system is looked at along its right-hand side.
         let nothing = norm(a.w) == 0.0;
+        let averaged = a.parts.is_some() && !session.is_whole();
         let Parts { by_u, by_v, image, mixed } = match a.parts {
             Some(parts) if !nothing => parts,
             parts => {
@@ -54,7 +63,7 @@ pub(super) fn audit<E: Element>(
                 };
                 let p = if nothing { &by_v } else { a.w };
                 if norm(p) == 0.0 {
-                    return Ok(None);
+                    return Ok(Verdict::default());
                 }
                 let mut hessian = session.hessian(a.at, a.batches[1])?;
                 let (image, mixed) = (session.hvp(&mut hessian, p)?, session.mixed(a.at, p, a.batches[1])?);
@@ -63,25 +72,17 @@ pub(super) fn audit<E: Element>(
         };
         let p = if nothing { &by_v } else { a.w };
         let mu = dot(p, &image) / dot(p, p);
-        if mu <= 0.0 {
-            return Ok(None);
-        }
         let (mut implicit, mut residual) = (by_u, by_v.clone());
         if !nothing {
             axpy(-1.0, &mixed, &mut implicit);
             axpy(-1.0, &image, &mut residual);
         }
-        let known = Known {
-            at: a.at,
-            slope: a.slope,
-            hypergradient: &implicit,
-            by_v: &by_v,
-            // Its length is what ‖C·p‖ is measured by.
-            w: p,
-            image: norm(&mixed),
-            residual: norm(&residual),
-        };
-        let again = |there: &[Tensor<E>]| {
+        let relative = norm(&residual) / norm(&by_v);
+        let residual_of = Some(relative).filter(|r| r.is_finite());
+        if mu <= 0.0 {
+            return Ok(Verdict { error: None, residual: residual_of });
+        }
+        let at_batch = |session: &mut Session<'_, E>, there: &[Tensor<E>]| {
             let outer = session.outer(there, a.batches[0], 0)?;
             let mut by_u = outer.by_u;
             if !nothing {
@@ -89,9 +90,22 @@ pub(super) fn audit<E: Element>(
             }
             Ok((by_u, outer.by_v))
         };
-        let of_implicit = or_warn(estimate(&known, mu, again), warnings)?;
+        // What a step changes is seen on one batch, before and after it.
+        let (here, here_by_v) = if averaged { at_batch(session, a.at)? } else { (implicit.clone(), by_v.clone()) };
+        let known = Known {
+            at: a.at,
+            slope: a.slope,
+            hypergradient: &here,
+            by_v: &here_by_v,
+            // Its length is what ‖C·p‖ is measured by.
+            w: p,
+            image: norm(&mixed),
+            residual: norm(&residual),
+        };
+        let of_implicit = estimate(&known, mu, |there| at_batch(session, there))?;
         let apart = norm(&difference(a.answer, &implicit));
-        Ok(of_implicit.map(|e| ErrorEstimate::Estimate(apart + e.value())))
+        let error = Some(ErrorEstimate::Estimate(apart + of_implicit.value()));
+        Ok(Verdict { error, residual: residual_of })
     })?;
-    Ok(found.flatten())
+    Ok(found.unwrap_or_default())
 }

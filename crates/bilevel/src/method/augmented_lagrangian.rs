@@ -99,20 +99,22 @@ impl AugmentedLagrangian {
             warning: None,
             gradients: [Vec::new(), Vec::new()],
             rest: 0.0,
+            inner: (0.0, Vec::new()),
         };
         let mut before = f64::INFINITY;
         for round in 0..self.rounds {
-            let (point, done) = minimise(session, &rounds.weights, joint, 0, rounds.point, &self.descent)?;
+            let (point, done) = minimise(session, &rounds.weights, joint, rounds.point, &self.descent)?;
             rounds.point = point;
             rounds.iterations += done;
             let v = &rounds.point[if joint { session.n } else { 0 }..];
             // f_u + C(λ + γG), at the multipliers before they move.
-            let (_, by_u, by_v) = session.penalised(v, &rounds.weights, 0, round)?;
+            let (_, by_u, by_v) = session.penalised(v, &rounds.weights, round)?;
             rounds.rest = norm(&by_v);
             rounds.gradients = [std::mem::take(&mut rounds.gradients[1]), by_u];
-            let slope = session.inner(v, 0, round)?.1;
+            let (inner_value, slope) = session.inner(v, 0, round)?;
             let (gamma, infeasibility) = (rounds.weights.gamma, norm(&slope));
             axpy(gamma, &slope, &mut rounds.weights.multipliers);
+            rounds.inner = (inner_value, slope);
             let multiplier_norm = norm(&rounds.weights.multipliers);
             rounds.trace.push(MultiplierStep { gamma, infeasibility, multiplier_norm, change: gamma * infeasibility });
             // Below rounding of where it began, it does not fall any more.
@@ -149,6 +151,8 @@ struct Rounds<E: Element> {
     gradients: [Vec<Tensor<E>>; 2],
     /// ‖∇L‖ by v, at the multipliers before they moved.
     rest: f64,
+    /// g and ∇_v g at the end.
+    inner: (f64, Vec<Tensor<E>>),
 }
 
 const MULTIPLIERS: &str = "augmented Lagrangian λ";
@@ -177,10 +181,9 @@ impl<E: Element> Method<E> for AugmentedLagrangian {
         };
         let end = End {
             gradient,
-            adjoint: Some(scaled(-1.0, &rounds.weights.multipliers)),
-            gamma: 0.0,
+            adjoint: scaled(-1.0, &rounds.weights.multipliers),
+            inner: rounds.inner,
             iterations: rounds.iterations,
-            batch: 0,
             error,
             rest: rounds.rest,
             accept: self.accept,

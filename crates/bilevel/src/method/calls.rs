@@ -1,6 +1,6 @@
 //! What methods share that go on from call to call: their iterate, stochastic descent, their answer.
 
-use super::audit::{Audit, Parts, audit};
+use super::audit::{Audit, Parts, Verdict, audit};
 use super::{Hypergradient, Memory};
 use crate::error::{Result, configuration};
 use crate::session::Session;
@@ -73,17 +73,16 @@ pub(super) fn answer<E: Element>(session: &mut Session<'_, E>, found: Found<'_, 
         Some(inner) => Some(inner),
         None => session.diagnose(|s| s.inner(&v, batch, batch))?,
     };
-    let (mut error, mut warnings) = (None, Vec::new());
+    let mut verdict = Verdict::default();
     let place = other.or_else(|| inner.as_ref().map(|(_, slope)| (v.as_slice(), slope.clone())));
     if let Some((at, slope)) = place {
         let a = Audit { at, slope: &slope, w, answer: &gradient, batches: [batch; 2], parts };
-        error = audit(session, a, &mut warnings)?;
+        verdict = audit(session, a)?;
     }
     let mut report = session.report(outer_value);
     report.inner_value = inner.as_ref().map(|(value, _)| *value);
     report.inner_grad_norm = inner.as_ref().map(|(_, slope)| norm(slope));
     report.inner_steps = steps;
-    report.error = error;
-    report.warnings = warnings;
+    (report.error, report.linear_residual) = (verdict.error, verdict.residual);
     Ok(Hypergradient { gradient, inner_solution: v, adjoint: Some(w.to_vec()), report })
 }

@@ -3,7 +3,7 @@
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::dynamics::Dynamics;
 use crate::error::{Error, Result, configuration};
-use crate::estimate::{Known, curvature_along, estimate, or_warn};
+use crate::estimate::{Known, curvature_along, estimate};
 use crate::krylov::{Stop, bicgstab, gmres};
 use crate::session::Session;
 use crate::vector::{axpy, bytes, difference, norm, zeros};
@@ -27,7 +27,7 @@ pub enum FixedPointSolver {
 /// Φ need not be a gradient step, so A need not be symmetric. The state s is v and what the rule remembers. The last step
 /// is what is differentiated: a schedule is taken at its last value.
 ///
-/// Time: `steps + 1` evaluations of Φ, one VJP an iteration and one more. Memory: a few vectors (GMRES: one for each iteration).
+/// Time: `steps` evaluations of Φ (one more for a tolerance or the report), one VJP an iteration and one more. Memory: a few vectors (GMRES: one for each iteration).
 #[derive(Clone, Debug)]
 pub struct FixedPoint<D> {
     /// The map Φ.
@@ -95,9 +95,11 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
             state = session.step(step, &state)?;
         }
         let mut warnings = Vec::new();
-        let left = difference(&state, &session.step(last, &state)?);
-        let moved = norm(&left);
-        if let Some(tolerance) = self.inner_tolerance
+        let leaves = |s: &mut Session<'_, E>| Ok(difference(&state, &s.step(last, &state)?));
+        // What a step leaves: for the tolerance, or for the report.
+        let left =
+            if self.inner_tolerance.is_some() { Some(leaves(&mut session)?) } else { session.diagnose(leaves)? };
+        if let (Some(tolerance), Some(moved)) = (self.inner_tolerance, left.as_deref().map(norm))
             && moved > tolerance
         {
             let error = Error::InnerNotConverged { grad_norm: moved, tolerance, steps: self.steps };
@@ -134,10 +136,10 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
         // The state beside the vectors of the solver.
         session.alive((1 + solution.vectors) * bytes(&state));
         let mut error = None;
-        if let Some(mu) = curvature_along(&w, &b, &solution.residual) {
+        if let (Some(left), Some(mu)) = (&left, curvature_along(&w, &b, &solution.residual)) {
             let known = Known {
                 at: &state,
-                slope: &left,
+                slope: left,
                 hypergradient: &gradient,
                 by_v: &b,
                 w: &w,
@@ -150,8 +152,7 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
                 axpy(1.0, &session.step_vjp(last, there, &w)?.0, &mut by_u);
                 Ok((by_u, [outer.by_v, zeros(&there[session.m..])].concat()))
             };
-            error =
-                session.diagnose(|s| or_warn(estimate(&known, mu, |there| again(s, there)), &mut warnings))?.flatten();
+            error = session.diagnose(|s| estimate(&known, mu, |there| again(s, there)))?;
         }
         let look = session.look(v, self.steps)?;
         let mut report = session.report(outer.value);
@@ -159,7 +160,7 @@ impl<D: Dynamics, E: Element> Method<E> for FixedPoint<D> {
         report.error = error;
         report.inner_steps = self.steps;
         report.linear_residual = Some(solution.relative);
-        report.warnings = warnings;
+        report.warnings.extend(warnings);
         let inner_solution = v.to_vec();
         Ok(Hypergradient { gradient, inner_solution, adjoint: Some(w[..session.m].to_vec()), report })
     }

@@ -3,10 +3,10 @@
 use super::audit::{Audit, audit};
 use super::{Ask, Hypergradient, Memory, Method};
 use crate::error::{Error, Result, configuration};
-use crate::estimate::{Known, bound, curvature_along, estimate, or_warn};
+use crate::estimate::{Known, bound, curvature_along, estimate};
 use crate::inner::Inner;
 use crate::krylov::{Solution, Stop, bicgstab, cg, gmres, neumann, nystrom};
-use crate::vector::{axpy, bytes, norm, scaled};
+use crate::vector::{axpy, bytes, difference, norm, scaled};
 use autodiff::{Element, Tensor};
 
 /// How `(H + dI)·w = f_v` is solved.
@@ -176,7 +176,7 @@ impl<E: Element> Method<E> for Implicit {
         self.check()?;
         let mut session = ask.session(self.inner.dynamics())?;
         session.rule_is_not_learnt()?;
-        let solved = self.inner.solve(&mut session, ask.v0, self.accept)?;
+        let solved = self.inner.solve(&mut session, ask.v0, self.accept, self.verify)?;
         let v = &solved.v;
         let outer = session.outer(v, 0, solved.steps)?;
         let (b, d) = (&outer.by_v, self.damping);
@@ -243,48 +243,53 @@ impl<E: Element> Method<E> for Implicit {
         // Without the damping's part, f_v − H·w; nothing is known of it where H was not looked at.
         let mut residual = solution.residual;
         axpy(d, &w, &mut residual);
-        let error = if residual.is_empty() {
-            let slope = &solved.gradient;
-            let a = Audit { at: v, slope, w: &w, answer: &gradient, batches: [0, solved.batch], parts: None };
-            audit(&mut session, a, &mut warnings)?
-        } else {
-            let known = Known {
-                at: v,
-                slope: &solved.gradient,
-                hypergradient: &gradient,
-                by_v: b,
-                w: &w,
-                image: norm(&image),
-                residual: norm(&residual),
-            };
-            let mu = curvature.map(|(low, _)| low).or_else(|| curvature_along(&w, b, &residual)).filter(|mu| *mu > 0.0);
-            let verified = match self.verify {
-                true => session.for_report(|s| bound(s, &known, solved.batch))?,
-                false => None,
-            };
-            match (verified, mu) {
-                (None, Some(mu)) => session
-                    .diagnose(|session| {
+        if self.verify && residual.is_empty() {
+            residual = session.for_report(|s| {
+                let mut hessian = s.hessian(v, solved.batch)?;
+                Ok(difference(b, &s.hvp(&mut hessian, &w)?))
+            })?;
+        }
+        let (mut error, mut relative) = (None, Some(solution.relative).filter(|r| !r.is_nan()));
+        if let Some((_, slope)) = &solved.inner {
+            if residual.is_empty() {
+                let a = Audit { at: v, slope, w: &w, answer: &gradient, batches: [0, solved.batch], parts: None };
+                let verdict = audit(&mut session, a)?;
+                (error, relative) = (verdict.error, verdict.residual);
+            } else {
+                let known = Known {
+                    at: v,
+                    slope,
+                    hypergradient: &gradient,
+                    by_v: b,
+                    w: &w,
+                    image: norm(&image),
+                    residual: norm(&residual),
+                };
+                if self.verify {
+                    error = session.for_report(|s| bound(s, &known, solved.batch))?;
+                }
+                let mu = curvature.map(|(low, _)| low).or_else(|| curvature_along(&w, b, &residual));
+                if let (None, Some(mu)) = (error, mu.filter(|mu| *mu > 0.0)) {
+                    error = session.diagnose(|session| {
                         let again = |there: &[Tensor<E>]| {
                             let outer = session.outer(there, 0, solved.steps)?;
                             let mut by_u = outer.by_u;
                             axpy(-1.0, &session.mixed(there, &w, solved.batch)?, &mut by_u);
                             Ok((by_u, outer.by_v))
                         };
-                        or_warn(estimate(&known, mu, again), &mut warnings)
-                    })?
-                    .flatten(),
-                (verified, _) => verified,
+                        estimate(&known, mu, again)
+                    })?;
+                }
             }
-        };
+        }
         let mut report = session.report(outer.value);
-        report.inner_value = Some(solved.value);
-        report.inner_grad_norm = Some(norm(&solved.gradient));
+        report.inner_value = solved.inner.as_ref().map(|(value, _)| *value);
+        report.inner_grad_norm = solved.inner.as_ref().map(|(_, slope)| norm(slope));
         report.inner_steps = solved.steps;
-        report.linear_residual = Some(solution.relative).filter(|r| !r.is_nan());
+        report.linear_residual = relative;
         report.curvature = curvature;
         report.error = error;
-        report.warnings = warnings;
+        report.warnings.extend(warnings);
         if self.warm_start {
             memory.keep(W, w.clone());
         }

@@ -14,7 +14,7 @@ use autodiff::{Element, Tensor};
 ///
 /// It is meant for [`solve`](crate::Problem::solve), which keeps its memory; the first call alone is [`Forward`] of `Δ`
 /// steps. The tangents are those of the trajectory as if u had always been what it was at each step; once u
-/// has moved, the error estimate is how much the answer changed in the last call.
+/// has moved, the error estimate is what its last two changes, as a geometric series, have still to come.
 ///
 /// The truncated sibling, `K` more steps in reverse mode, is [`Reverse`](super::Reverse) with warm starts.
 ///
@@ -41,6 +41,7 @@ const TANGENTS: &str = "online tangents";
 const STEP: &str = "online step";
 const U: &str = "online u";
 const LAST: &str = "online hypergradient";
+const CHANGE: &str = "online change";
 const LAGS: &str = "online u has moved";
 
 impl<D: Dynamics, E: Element> Method<E> for Online<D> {
@@ -79,22 +80,30 @@ impl<D: Dynamics, E: Element> Method<E> for Online<D> {
         memory.keep(TANGENTS, tangents);
         memory.keep_number(STEP, (first + self.steps) as f64);
         let look = session.look(&v, first + self.steps)?;
-        // While u is where it was, this is forward mode of all steps. Later, what one call changes is what it lags behind by.
+        // While u is where it was, this is forward mode of all steps. Later, what is left of the way is what the answer goes
+        // on to change by: a geometric series of its last two changes.
         let moved = |u: &[Tensor<E>]| u.iter().zip(ask.u).any(|(a, b)| a.data() != b.data());
-        let lags = memory.number(LAGS).is_some() || memory.tensors(U).is_some_and(moved);
-        let error = match memory.tensors(LAST) {
-            Some(last) if lags => ErrorEstimate::Estimate(vector::norm(&vector::difference(&gradient, last))),
-            _ => ErrorEstimate::Bound(0.0),
+        let lags = first > 0 && (memory.number(LAGS).is_some() || memory.tensors(U).is_none_or(moved));
+        let change = memory.tensors(LAST).map(|last| vector::norm(&vector::difference(&gradient, last)));
+        let error = match (lags, change, memory.number(CHANGE)) {
+            (false, ..) => Some(ErrorEstimate::Bound(0.0)),
+            (true, Some(change), Some(before)) if change < before => {
+                Some(ErrorEstimate::Estimate(change * change / (before - change)))
+            }
+            (true, Some(change), None) => Some(ErrorEstimate::Estimate(change)),
+            // It does not settle.
+            _ => None,
         };
         if lags {
             memory.keep_number(LAGS, 1.0);
+            change.inspect(|change| memory.keep_number(CHANGE, *change));
         } else {
             memory.keep(U, ask.u.to_vec());
         }
         memory.keep(LAST, gradient.clone());
         let mut report = session.report(outer.value);
         (report.inner_value, report.inner_grad_norm) = look;
-        report.error = Some(error);
+        report.error = error;
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(first + self.steps);
         Ok(Hypergradient { gradient, inner_solution: v, adjoint: None, report })

@@ -33,8 +33,6 @@ struct Penalised<'s, 'a, 'p, E: Element> {
     penalty: &'p Penalty<E>,
     /// Whether u is minimised over too; then a point is u, then v.
     joint: bool,
-    /// The number of the batch.
-    batch: usize,
 }
 
 impl<E: Element> Penalised<'_, '_, '_, E> {
@@ -58,7 +56,7 @@ impl<E: Element> Minimize<E> for Penalised<'_, '_, '_, E> {
 
     fn gradient(&mut self, x: &[Tensor<E>], iteration: usize) -> Result<(f64, Vec<Tensor<E>>)> {
         let v = self.place(x);
-        let (value, by_u, by_v) = self.session.penalised(v, self.penalty, self.batch, iteration)?;
+        let (value, by_u, by_v) = self.session.penalised(v, self.penalty, iteration)?;
         Ok((value, if self.joint { [by_u, by_v].concat() } else { by_v }))
     }
 
@@ -72,17 +70,16 @@ impl<E: Element> Minimize<E> for Penalised<'_, '_, '_, E> {
     }
 }
 
-/// Minimises from a point: v, or u and v; steps of an update rule see a batch each, from this one on. Gives the point and the number of iterations; the session's u is that of the
+/// Minimises from a point: v, or u and v. Gives the point and the number of iterations; the session's u is that of the
 /// point.
 pub(super) fn minimise<E: Element>(
     session: &mut Session<'_, E>,
     penalty: &Penalty<E>,
     joint: bool,
-    first_batch: usize,
     start: Vec<Tensor<E>>,
     descent: &Descent,
 ) -> Result<(Vec<Tensor<E>>, usize)> {
-    let mut objective = Penalised { session, penalty, joint, batch: first_batch };
+    let mut objective = Penalised { session, penalty, joint };
     let (point, iterations) = match descent {
         Descent::Newton(iterations) => {
             let found = newton(&mut objective, start, 0.0, *iterations)?;
@@ -92,7 +89,6 @@ pub(super) fn minimise<E: Element>(
             let mut mover = Mover::new(dynamics, &start)?;
             let (mut x, mut state) = (start.clone(), mover.start(&start));
             for step in 0..*steps {
-                objective.batch = first_batch + step;
                 let (_, gradient) = objective.gradient(&x, step)?;
                 mover.step(step, &mut x, &gradient, &mut state)?;
             }

@@ -15,8 +15,7 @@ use autodiff::{Element, Tensor};
 pub enum Schedule {
     /// All of so many stages in each call, so that a call stands for itself.
     Stages(usize),
-    /// One stage a call: the method of the paper, where u and v move in turns while γ grows. With [`Descent::Steps`] it may
-    /// see minibatches, of both objectives one for each step.
+    /// One stage a call: the method of the paper, where u and v move in turns while γ grows.
     PerCall,
 }
 
@@ -25,6 +24,9 @@ pub enum Schedule {
 ///
 /// At the minimiser over v, the hypergradient is `f_u + γ·C·∇_v g`, and `γ·∇_v g` tends to the multiplier `−H⁻¹f_v`: the
 /// error is O(1/γ). One evaluation takes a Hessian-vector product's time.
+///
+/// On whole data only: the square of a minibatch's ∇_v g estimates ‖∇_v g‖² and the variance, and u would learn to make the
+/// variance small.
 ///
 /// Time of a stage: what [`Descent`] takes. Memory: a few vectors.
 #[derive(Clone, Debug)]
@@ -86,7 +88,7 @@ impl Penalty {
         let mut slope = Vec::new();
         for stage in 0..stages {
             weights.gamma = self.gamma * self.factor.powi(stage as i32);
-            point = minimise(&mut session, &weights, true, 0, point, &self.descent)?.0;
+            point = minimise(&mut session, &weights, true, point, &self.descent)?.0;
             slope = session.inner(&point[session.n..], 0, stage)?.1;
             let multiplier_norm = weights.gamma * norm(&slope);
             trace.push(MultiplierStep {
@@ -129,17 +131,15 @@ pub struct Saddle<E: Element> {
 
 const GAMMA: &str = "penalty γ";
 const POINT: &str = "penalty v";
-const BATCH: &str = "penalty batch";
 
 /// Where a penalised objective was left, and what is made of it.
 pub(super) struct End<E: Element> {
     pub(super) gradient: Vec<Tensor<E>>,
-    /// Minus the multipliers; without them, `−γ·∇_v g`.
-    pub(super) adjoint: Option<Vec<Tensor<E>>>,
-    pub(super) gamma: f64,
+    /// Minus the multipliers, or `−γ·∇_v g`.
+    pub(super) adjoint: Vec<Tensor<E>>,
+    /// g and ∇_v g.
+    pub(super) inner: (f64, Vec<Tensor<E>>),
     pub(super) iterations: usize,
-    /// The number of the batch.
-    pub(super) batch: usize,
     pub(super) error: Option<ErrorEstimate>,
     /// ‖∇_v L‖
     pub(super) rest: f64,
@@ -155,7 +155,7 @@ pub(super) fn finish<E: Element>(
     end: End<E>,
 ) -> Result<Hypergradient<E>> {
     let iterations = end.iterations;
-    let outer = session.outer(&v, end.batch, iterations)?;
+    let outer = session.outer(&v, 0, iterations)?;
     let value = outer.value;
     // At a minimum of the penalised objective, its gradient is the difference of f_v and what holds it.
     let rest = end.rest / norm(&outer.by_v).max(f64::MIN_POSITIVE);
@@ -168,12 +168,11 @@ pub(super) fn finish<E: Element>(
         }
         warnings.push(error.to_string());
     }
-    let (inner_value, slope) = session.inner(&v, end.batch, iterations)?;
-    let w = end.adjoint.unwrap_or_else(|| scaled(-end.gamma, &slope));
+    let ((inner_value, slope), w) = (end.inner, end.adjoint);
     let mut error = end.error;
     if error.is_none() {
-        let a = Audit { at: &v, slope: &slope, w: &w, answer: &end.gradient, batches: [end.batch; 2], parts: None };
-        error = audit(session, a, &mut warnings)?;
+        let a = Audit { at: &v, slope: &slope, w: &w, answer: &end.gradient, batches: [0; 2], parts: None };
+        error = audit(session, a)?.error;
     }
     session.alive(8 * bytes(&v));
     let mut report = session.report(value);
@@ -181,7 +180,7 @@ pub(super) fn finish<E: Element>(
     report.inner_grad_norm = Some(norm(&slope));
     report.inner_steps = iterations;
     report.error = error;
-    report.warnings = warnings;
+    report.warnings.extend(warnings);
     Ok(Hypergradient { gradient: end.gradient, inner_solution: v, adjoint: Some(w), report })
 }
 
@@ -200,11 +199,8 @@ impl<E: Element> Method<E> for Penalty {
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         self.check()?;
         let mut session = ask.session(None)?;
+        session.needs_whole_data("the penalty method")?;
         let per_call = self.schedule == Schedule::PerCall;
-        if !(per_call && matches!(self.descent, Descent::Steps(..))) {
-            session.needs_whole_data("the penalty method in stages or by Newton's method")?;
-        }
-        let batch = memory.number(BATCH).unwrap_or(0.0) as usize;
         let (stages, first, mut v) = match self.schedule {
             Schedule::Stages(stages) => (stages, self.gamma, session.initial(ask.v0)?),
             Schedule::PerCall => {
@@ -217,17 +213,16 @@ impl<E: Element> Method<E> for Penalty {
                 (1, gamma, v)
             }
         };
-        // Steps see a batch each; what is said of where they end is of the next one.
-        let next = batch + if let Descent::Steps(_, steps) = self.descent { steps } else { 0 };
         let mut weights = Weights { multipliers: zeros(&v), gamma: first };
         let (mut gradient, mut error, mut iterations) = (Vec::new(), None, 0);
+        let mut inner = (0.0, Vec::new());
         let (mut slopes, mut rest) = (Vec::with_capacity(stages), 0.0);
         for stage in 0..stages {
             weights.gamma = first * self.factor.powi(stage as i32);
-            let (point, done) = minimise(&mut session, &weights, false, batch, v, &self.descent)?;
+            let (point, done) = minimise(&mut session, &weights, false, v, &self.descent)?;
             v = point;
             iterations += done;
-            let (_, by_u, by_v) = session.penalised(&v, &weights, next, iterations)?;
+            let (_, by_u, by_v) = session.penalised(&v, &weights, iterations)?;
             rest = norm(&by_v);
             // Richardson: the error is proportional to 1/γ.
             if stage > 0 && self.factor > 1.0 {
@@ -235,7 +230,8 @@ impl<E: Element> Method<E> for Penalty {
                 error = Some(ErrorEstimate::Estimate(change / (self.factor - 1.0)));
             }
             gradient = by_u;
-            slopes.push(norm(&session.inner(&v, next, iterations)?.1));
+            inner = session.inner(&v, 0, iterations)?;
+            slopes.push(norm(&inner.1));
         }
         let warning = match slopes[..] {
             // It falls as 1/γ towards a solution of the inner problem; at other stationary points of ‖∇_v g‖² it stays.
@@ -252,12 +248,9 @@ impl<E: Element> Method<E> for Penalty {
         };
         if per_call {
             memory.keep(POINT, v.clone());
-            memory.keep_number(BATCH, (next + 1) as f64);
         }
-        let gamma = weights.gamma;
-        let accept = self.accept;
-        let end =
-            End { gradient, adjoint: None, gamma, iterations, batch: next, error, rest, accept, on_its_way: per_call };
+        let (accept, adjoint) = (self.accept, scaled(-weights.gamma, &inner.1));
+        let end = End { gradient, adjoint, inner, iterations, error, rest, accept, on_its_way: per_call };
         let mut result = finish(&mut session, v, end)?;
         result.report.warnings.extend(warning);
         Ok(result)

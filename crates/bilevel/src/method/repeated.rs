@@ -34,6 +34,7 @@ impl<M: Method<E>, E: Element> Method<E> for Repeated<M> {
             result.report.counts += before.counts;
             result.report.diagnostic_counts += before.diagnostic_counts;
             result.report.seconds += before.seconds;
+            result.report.diagnostic_seconds += before.diagnostic_seconds;
             result.report.inner_steps += before.inner_steps;
             result.report.tape_bytes = result.report.tape_bytes.max(before.tape_bytes);
             result.report.warnings.extend(before.warnings);

@@ -44,8 +44,8 @@ pub(super) fn lines(title: &str, axes: &Axes<'_>, lines: &[Line]) -> Result<Stri
     document(title, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(10)
-            .x_label_area_size(38)
-            .y_label_area_size(52)
+            .x_label_area_size(46)
+            .y_label_area_size(64)
             .build_cartesian_2d(axes.x.1.clone(), axes.y.1.clone())?;
         chart
             .configure_mesh()
@@ -53,6 +53,8 @@ pub(super) fn lines(title: &str, axes: &Axes<'_>, lines: &[Line]) -> Result<Stri
             .bold_line_style(BLACK.mix(0.12))
             .x_desc(axes.x.0)
             .y_desc(axes.y.0)
+            .label_style(("sans-serif", 15))
+            .axis_desc_style(("sans-serif", 15))
             .draw()?;
         for line in lines {
             if let Some(band) = &line.band {
@@ -82,8 +84,8 @@ pub(super) fn histogram(title: &str, what: &str, end: f64, groups: &[(RGBColor, 
     document(title, |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(10)
-            .x_label_area_size(38)
-            .y_label_area_size(52)
+            .x_label_area_size(46)
+            .y_label_area_size(64)
             .build_cartesian_2d(0.0..end, 0.0..f64::from(most) * 1.05)?;
         chart
             .configure_mesh()
@@ -92,6 +94,8 @@ pub(super) fn histogram(title: &str, what: &str, end: f64, groups: &[(RGBColor, 
             .disable_x_mesh()
             .x_desc(what)
             .y_desc("examples")
+            .label_style(("sans-serif", 15))
+            .axis_desc_style(("sans-serif", 15))
             .draw()?;
         let width = end / BINS as f64;
         for (color, bins) in &counted {

@@ -25,7 +25,7 @@ const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.1rem; margin: 0 0 .5rem; }
 section { background: var(--card); border-radius: .5rem; padding: 1rem; margin: 1rem 0; overflow-x: auto; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 1rem; }
 .charts section { margin: 0; }
 svg { width: 100%; height: auto; display: block; }
 table { border-collapse: collapse; } th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }
@@ -196,8 +196,10 @@ fn accuracy(summary: &Summary) -> Result<String, Failure> {
             points: points.iter().map(|(x, m, _)| (*x, *m)).collect(),
         });
     }
-    let low = lines.iter().flat_map(|l| &l.points).map(|p| p.1).fold(100.0, f64::min);
-    let axes = Axes { x: ("epoch", 0.0..epochs as f64 + 0.5), y: ("accuracy, %", (low - 3.0).max(0.0)..101.0) };
+    // The first steps from nothing would leave no room for what is compared: the second half sets the scale.
+    let late = |l: &'_ Line| l.points[l.points.len() / 2..].iter().map(|p| p.1).fold(100.0, f64::min);
+    let low = lines.iter().map(late).fold(100.0, f64::min);
+    let axes = Axes { x: ("epoch", 0.0..epochs as f64 + 0.5), y: ("accuracy, %", (low - 10.0).max(0.0)..101.0) };
     let names = summary.entries.iter().enumerate().map(|(i, e)| (e.name.as_str(), color(i)));
     Ok(chart::lines("accuracy over the epochs", &axes, &lines)? + &legend(names))
 }

@@ -50,7 +50,8 @@ impl<E: Element> L2rw<E> {
             inputs: noisy.inputs().clone(),
             targets: loss::one_hot(noisy.labels(), noisy.classes())?,
             clean: [clean.inputs().clone(), loss::one_hot(clean.labels(), clean.classes())?],
-            problem,
+            // Nobody reads the report of a step.
+            problem: problem.diagnostics(false),
             loss: WeightedLoss::new(mlp),
             seen: vec![Vec::new(); noisy.len()],
         })

@@ -1,7 +1,7 @@
 //! AmIGO.
 
 use super::{adjoint_sgd, hypergradient};
-use crate::error::Result;
+use crate::error::{Result, configuration};
 use crate::method::calls::{Found, answer, iterate, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::zeros;
@@ -37,6 +37,9 @@ impl<E: Element> Method<E> for Amigo {
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         positive(&[("rate", self.rate), ("adjoint_rate", self.adjoint_rate)])?;
+        if self.adjoint_steps == 0 {
+            return configuration("adjoint_steps", "at least one is needed: w begins at zero");
+        }
         let mut session = ask.session(None)?;
         let call = memory.count("amigo calls");
         let v = iterate(&mut session, memory, V, ask.v0)?;

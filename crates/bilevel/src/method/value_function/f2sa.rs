@@ -45,7 +45,7 @@ impl<E: Element> Method<E> for F2sa {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        positive(&[("rate", self.rate), ("gamma", self.gamma)])?;
+        positive(&[("rate", self.rate), ("gamma", self.gamma), ("growth", self.growth)])?;
         if self.steps == 0 {
             return configuration("steps", "at least one is needed");
         }
