@@ -38,6 +38,7 @@ pub(crate) enum Command {
 /// Into the output folder go weights.csv (every example, its weight and rank of suspicion), model.safetensors (for
 /// `hypertape predict`), results.json and report.html (one file with pictures). A run that was stopped goes on with --resume.
 #[derive(Debug, clap::Args)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct Reweight {
     /// Data that is known by name: digits (built in) or mnist (IDX files in --dir), in place of --train and --clean
     #[arg(long, conflicts_with_all = ["train", "clean", "test"])]

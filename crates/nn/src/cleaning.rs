@@ -97,10 +97,12 @@ impl<E: Element> HyperCleaning<'_, E> {
         }
         while let Some(event) = solver.next() {
             let event = event?;
+            // The observer first: what it keeps may be ahead of the saved loop, whose steps are then made again, never behind.
+            let flow = observe(&event);
             if let Some(path) = self.state {
                 solver.save(path)?;
             }
-            if observe(&event).is_break() {
+            if flow.is_break() {
                 break;
             }
         }

@@ -28,8 +28,8 @@ fn headers_labels_and_quotes_are_understood() {
         (vec!["9".to_owned(), "10".into()], vec!["x0".to_owned(), "x1".into()])
     );
     // The label by name or position, not last.
-    let text = "y,a,b\n1,2,3\n0,4,5\n";
-    for label in [LabelColumn::Guess, LabelColumn::Name("y".into()), LabelColumn::Index(0)] {
+    let text = "class,a,b\n1,2,3\n0,4,5\n";
+    for label in [LabelColumn::Guess, LabelColumn::Name("class".into()), LabelColumn::Index(0)] {
         let (data, schema) = read(text, &label, None).unwrap();
         assert_eq!((data.inputs().data(), data.labels(), schema.label), (&[2.0, 3.0, 4.0, 5.0][..], &[1, 0][..], 0));
     }

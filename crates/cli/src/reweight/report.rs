@@ -199,7 +199,12 @@ fn accuracy(summary: &Summary) -> Result<String, Failure> {
     // The first steps from nothing would leave no room for what is compared: the second half sets the scale.
     let late = |l: &'_ Line| l.points[l.points.len() / 2..].iter().map(|p| p.1).fold(100.0, f64::min);
     let low = lines.iter().map(late).fold(100.0, f64::min);
-    let axes = Axes { x: ("epoch", 0.0..epochs as f64 + 0.5), y: ("accuracy, %", (low - 10.0).max(0.0)..101.0) };
+    let low = (low - 10.0).max(0.0);
+    for line in &mut lines {
+        line.points.iter_mut().for_each(|p| p.1 = p.1.max(low));
+        line.band.iter_mut().flatten().for_each(|b| (b.1, b.2) = (b.1.max(low), b.2.max(low)));
+    }
+    let axes = Axes { x: ("epoch", 0.0..epochs as f64 + 0.5), y: ("accuracy, %", low..101.0) };
     let names = summary.entries.iter().enumerate().map(|(i, e)| (e.name.as_str(), color(i)));
     Ok(chart::lines("accuracy over the epochs", &axes, &lines)? + &legend(names))
 }

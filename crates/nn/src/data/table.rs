@@ -10,7 +10,7 @@ use std::path::Path;
 /// Which column holds the label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum LabelColumn {
-    /// `label`, `class`, `target` or `y` if the header has one of these, else the last.
+    /// `label`, `class` or `target` if the header has one of these, else the last.
     #[default]
     Guess,
     /// By its name in the header.
@@ -79,7 +79,7 @@ pub fn read_csv<E: Element>(
     }
     let names: Vec<String> = lines.record.iter().map(|f| String::from_utf8_lossy(f).into_owned()).collect();
     let names = names.iter().map(|n| n.trim_start_matches('\u{feff}').to_owned()).collect::<Vec<_>>();
-    let known = ["label", "class", "target", "y"];
+    let known = ["label", "class", "target"];
     let named = |name: &str| names.iter().position(|n| n == name);
     let column = match label {
         LabelColumn::Index(i) if *i < width => *i,
