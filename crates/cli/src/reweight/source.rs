@@ -164,9 +164,25 @@ fn split<E: Element>(
     if train == 0 || trusted == 0 || train + trusted > all.len() {
         return Err(format!("--sizes {train},{trusted}: there are {} examples to divide", all.len()).into());
     }
+    // Trusted examples are few: as many of each class as can be.
     let order = nn::data::shuffled(all.len(), rng);
-    let (rows, rest) = order.split_at(train);
-    let (trusted, rest) = rest.split_at(trusted);
+    let share = trusted.div_ceil(all.classes());
+    let mut taken = vec![0; all.classes()];
+    let (mut chosen, mut others) = (Vec::with_capacity(trusted), Vec::with_capacity(all.len()));
+    for i in order {
+        let taken = &mut taken[all.labels()[i]];
+        if chosen.len() < trusted && *taken < share {
+            *taken += 1;
+            chosen.push(i);
+        } else {
+            others.push(i);
+        }
+    }
+    // A class may have fewer than its share.
+    while chosen.len() < trusted {
+        chosen.extend(others.pop());
+    }
+    let (trusted, (rows, rest)) = (&chosen[..], others.split_at(train));
     let test = match test {
         Some(test) => Some(test.clone()),
         None if rest.is_empty() => None,
