@@ -233,7 +233,7 @@ fn roc(summary: &Summary) -> Result<Option<String>, Failure> {
     let chance = Line { color: color(6), points: vec![(0.0, 0.0), (1.0, 1.0)], band: None };
     let lines: Vec<Line> = with
         .iter()
-        .map(|(i, _, points)| Line { color: color(*i), points: points.to_vec(), band: None })
+        .map(|(i, _, points)| Line { color: color(*i), points: (*points).clone(), band: None })
         .chain([chance])
         .collect();
     let axes = Axes { x: ("right labels below the threshold", 0.0..1.0), y: ("wrong labels below it", 0.0..1.02) };

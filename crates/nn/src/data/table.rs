@@ -57,10 +57,10 @@ pub fn csv<E: Element>(path: &Path, label: &LabelColumn, schema: Option<&Schema>
     read_csv(&file, BufReader::with_capacity(1 << 16, opened), label, schema)
 }
 
-/// [`csv`] from any source; `file` is what errors call it.
+/// [`csv()`] from any source; `file` is what errors call it.
 ///
 /// # Errors
-/// As [`csv`].
+/// As [`csv()`].
 pub fn read_csv<E: Element>(
     file: &str,
     source: impl Read,
@@ -152,7 +152,7 @@ pub fn read_csv<E: Element>(
 /// `label`; a column more is taken to be the label, and not looked at. A header is left out.
 ///
 /// # Errors
-/// [`Error::Data`] as [`csv`]; also if columns have other names.
+/// [`Error::Data`] as [`csv()`]; also if columns have other names.
 pub fn numbers<E: Element>(path: &Path, features: &[String], label: usize) -> Result<Tensor<E>> {
     let file = path.display().to_string();
     let fail = |line: u64, reason: String| Error::Data { file: file.clone(), line: line as usize, reason };

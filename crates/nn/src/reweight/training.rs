@@ -165,8 +165,7 @@ impl<'d, E: Element> Training<'d, E> {
     /// One epoch; gives the mean loss of its steps.
     ///
     /// # Errors
-    /// [`Error::NonFinite`] if the loss stops being finite: nothing of the epoch is kept by [`save`](Training::save)
-    /// then, unless it is called.
+    /// [`Error::NonFinite`] if the loss stops being finite: an [`archive`](Training::archive) of before is what to go back to.
     pub fn epoch(&mut self) -> Result<f64> {
         let (epoch, settings) = (self.epochs, self.setup.settings);
         if 5 * epoch >= 4 * settings.epochs && 5 * epoch < 4 * settings.epochs + 5 {
