@@ -81,15 +81,16 @@ fn measure<E: Element>(ask: &Ask<'_, E>, dynamics: &dyn Dynamics, repeats: usize
         Box::new(|s| s.penalised(&v, &penalty, 0).map(drop)),
         Box::new(|s| s.hvp(&mut penalised, &v).map(drop)),
     ];
+    // The first runs compile.
+    for run in &mut primitives {
+        run(&mut session)?;
+    }
     let mut samples = vec![Vec::with_capacity(repeats); primitives.len()];
-    let rounds = repeats.max(1);
-    for round in 0..if in_turn { rounds + 1 } else { 1 } {
+    let repeats = repeats.max(1);
+    let (rounds, at_once) = if in_turn { (repeats, 1) } else { (1, repeats) };
+    for _ in 0..rounds {
         for (run, samples) in primitives.iter_mut().zip(&mut samples) {
-            // The first compiles.
-            if round == 0 {
-                run(&mut session)?;
-            }
-            for _ in 0..if in_turn { round.min(1) } else { rounds } {
+            for _ in 0..at_once {
                 let clock = Instant::now();
                 run(&mut session)?;
                 samples.push(clock.elapsed().as_secs_f64());

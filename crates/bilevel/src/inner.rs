@@ -91,6 +91,8 @@ impl Inner {
             How::Steps(_, steps) => {
                 let m = session.m;
                 let (mut state, mut done) = (start, 0);
+                // The next state beside this one.
+                session.alive(2 * vector::bytes(&state));
                 // The step's own gradient is handed out only if there is something to compare it with.
                 while done < *steps {
                     state = if self.tolerance.is_none() {

@@ -11,6 +11,7 @@ mod error;
 mod estimate;
 mod inner;
 mod krylov;
+mod ledger;
 mod method;
 mod minimize;
 mod mover;

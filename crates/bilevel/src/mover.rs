@@ -29,7 +29,7 @@ impl<E: Element> Mover<E> {
             let (gradient, rest) = rest.split_at(n);
             let (state, scalars) = rest.split_at(n * slots);
             let (hyper, count) = scalars.split_at(scalars.len() - 1);
-            dynamics.step(&Step { upper: &[], point, gradient, state, hyper, count: count[0], data: &[] })
+            dynamics.step(&Step::new(point, gradient, state, hyper, count[0]))
         })?
         .simplify();
         if program.output_shapes() != [&shapes[..], &state].concat() {

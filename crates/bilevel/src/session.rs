@@ -3,14 +3,14 @@
 use crate::data::Data;
 use crate::dynamics::Dynamics;
 use crate::error::{Error, Result, configuration};
+use crate::ledger::Ledger;
 use crate::problem::{Key, Problem};
 use crate::programs::{Kind, Programs, culprit};
-use crate::report::{Counts, Report};
+use crate::report::Report;
 use crate::vector::{self, Tensors};
 use autodiff::{CompileOptions, Element, Executable, Tensor};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// f, f_u and f_v at a point.
 pub(crate) struct OuterGradient<E: Element> {
@@ -44,17 +44,7 @@ pub(crate) struct Session<'a, E: Element> {
     /// Hyperparameters that are constant, made once; `None` for schedules.
     constants: Vec<Option<Tensor<E>>>,
     inputs: Vec<Tensor<E>>,
-    pub(crate) counts: Counts,
-    diagnostic_counts: Counts,
-    diagnostic_seconds: f64,
-    /// Whether what is evaluated is for the report alone.
-    reporting: bool,
-    /// What was evaluated for the answer.
-    answering: HashSet<Kind>,
-    /// What the report could not find out.
-    words: Vec<String>,
-    started: Instant,
-    trajectory_bytes: usize,
+    ledger: Ledger,
     /// Whether the way back ends before the initial point.
     pub(crate) later_steps_only: bool,
     /// Number of tensors of u and of v.
@@ -84,7 +74,7 @@ impl<'a, E: Element> Session<'a, E> {
         data: Data<'a, E>,
         dynamics: Option<&'a dyn Dynamics>,
     ) -> Result<Self> {
-        let started = Instant::now();
+        let ledger = Ledger::new();
         let inner = data.inner_at(0);
         let v_shapes = match &problem.start {
             Some(_) if !v.is_empty() => {
@@ -116,14 +106,7 @@ impl<'a, E: Element> Session<'a, E> {
             executables: HashMap::new(),
             constants,
             inputs: Vec::new(),
-            counts: Counts::default(),
-            diagnostic_counts: Counts::default(),
-            diagnostic_seconds: 0.0,
-            reporting: false,
-            answering: HashSet::new(),
-            words: Vec::new(),
-            started,
-            trajectory_bytes: 0,
+            ledger,
             later_steps_only: false,
             n,
             m,
@@ -136,9 +119,7 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// The executable of a primitive, compiled at its first use.
     fn executable(&mut self, kind: Kind) -> Result<&mut Executable<E>> {
-        if !self.reporting {
-            self.answering.insert(kind);
-        }
+        self.ledger.evaluates(kind);
         if !self.executables.contains_key(&kind) {
             let found = self.problem.take(&key_of(&self.key, kind));
             let executable = match found {
@@ -214,7 +195,7 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// f, f_u, f_v; `step` says which outer batch, and where an error happened.
     pub(crate) fn outer(&mut self, v: &[Tensor<E>], batch: usize, step: usize) -> Result<OuterGradient<E>> {
-        self.counts.gradients += 1;
+        self.ledger.counts.gradients += 1;
         let data = self.data.outer_at(batch);
         let mut all = self.checked("the outer objective or its gradient", step, Kind::Outer, &[v, &data])?;
         let by_v = all.split_off(1 + self.n);
@@ -223,21 +204,21 @@ impl<'a, E: Element> Session<'a, E> {
     }
 
     pub(crate) fn outer_value(&mut self, v: &[Tensor<E>], batch: usize) -> Result<f64> {
-        self.counts.values += 1;
+        self.ledger.counts.values += 1;
         let data = self.data.outer_at(batch);
         Ok(self.checked("the outer objective", 0, Kind::OuterValue, &[v, &data])?[0].item().to_f64())
     }
 
     /// g; not checked, since a line search may look beyond where it is finite.
     pub(crate) fn inner_value(&mut self, v: &[Tensor<E>], batch: usize) -> Result<f64> {
-        self.counts.values += 1;
+        self.ledger.counts.values += 1;
         let data = self.data.inner_at(batch);
         Ok(self.run(Kind::InnerValue, &[v, &data])?[0].item().to_f64())
     }
 
     /// g and g_v.
     pub(crate) fn inner(&mut self, v: &[Tensor<E>], batch: usize, step: usize) -> Result<(f64, Vec<Tensor<E>>)> {
-        self.counts.gradients += 1;
+        self.ledger.counts.gradients += 1;
         let data = self.data.inner_at(batch);
         let mut all = self.checked("the inner objective or its gradient", step, Kind::InnerGradient, &[v, &data])?;
         let gradient = all.split_off(1);
@@ -253,7 +234,7 @@ impl<'a, E: Element> Session<'a, E> {
         match self.for_report(look) {
             Ok(seen) => Ok(Some(seen)),
             Err(Error::NonFinite { what, op, .. }) => {
-                self.words.push(format!("the report knows less: {what} is not finite where it would look ({op})"));
+                self.ledger.knows_less(what, &op);
                 Ok(None)
             }
             Err(other) => Err(other),
@@ -262,14 +243,9 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// Evaluations that are counted as made for the report.
     pub(crate) fn for_report<T>(&mut self, look: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        let (before, clock, within) = (self.counts, Instant::now(), self.reporting);
-        self.reporting = true;
+        let before = self.ledger.begin_report();
         let seen = look(self);
-        self.reporting = within;
-        if !within {
-            self.diagnostic_counts += self.counts - before;
-            self.diagnostic_seconds += clock.elapsed().as_secs_f64();
-        }
+        self.ledger.end_report(before);
         seen
     }
 
@@ -291,7 +267,7 @@ impl<'a, E: Element> Session<'a, E> {
         batch: usize,
         step: usize,
     ) -> Result<(f64, Tensors<E>, Tensors<E>)> {
-        self.counts.gradients += 1;
+        self.ledger.counts.gradients += 1;
         let data = self.data.inner_at(batch);
         let mut all = self.checked("the inner objective or its gradient", step, Kind::InnerBoth, &[v, &data])?;
         let by_v = all.split_off(1 + self.n);
@@ -304,7 +280,7 @@ impl<'a, E: Element> Session<'a, E> {
         let data = self.data.inner_at(batch);
         let fixed = self.run(Kind::HvpFixed, &[v, &data])?;
         // A quadratic objective's products share nothing.
-        self.counts.gradients += usize::from(!fixed.is_empty());
+        self.ledger.counts.gradients += usize::from(!fixed.is_empty());
         let mut inputs = [&self.u[..], v, &data].concat();
         let vector = inputs.len();
         inputs.extend_from_slice(v);
@@ -327,7 +303,7 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// H·p
     pub(crate) fn hvp(&mut self, hessian: &mut Hessian<E>, p: &[Tensor<E>]) -> Result<Vec<Tensor<E>>> {
-        self.counts.hvps += 1;
+        self.ledger.counts.hvps += 1;
         hessian.inputs[hessian.vector..hessian.vector + p.len()].clone_from_slice(p);
         let product = self.executable(hessian.kind)?.run(&hessian.inputs)?;
         if vector::is_finite(&product) {
@@ -340,7 +316,7 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// ∇²_uv g·p
     pub(crate) fn mixed(&mut self, v: &[Tensor<E>], p: &[Tensor<E>], batch: usize) -> Result<Vec<Tensor<E>>> {
-        self.counts.vjps += 1;
+        self.ledger.counts.vjps += 1;
         let data = self.data.inner_at(batch);
         self.checked("the mixed derivative of the inner objective", 0, Kind::Mixed, &[v, &data, p])
     }
@@ -359,14 +335,14 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// Φ(s)
     pub(crate) fn step(&mut self, step: usize, state: &[Tensor<E>]) -> Result<Vec<Tensor<E>>> {
-        self.counts.gradients += 1;
+        self.ledger.counts.gradients += 1;
         let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
         self.checked("the inner iterate", step, Kind::Step, &[state, &data, &hyper])
     }
 
     /// Φ(s), and ∇_v g before the step.
     pub(crate) fn step_seen(&mut self, step: usize, state: &[Tensor<E>]) -> Result<(Tensors<E>, Tensors<E>)> {
-        self.counts.gradients += 1;
+        self.ledger.counts.gradients += 1;
         let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
         let mut next = self.checked("the inner iterate", step, Kind::StepSeen, &[state, &data, &hyper])?;
         let gradient = next.split_off(state.len());
@@ -380,7 +356,7 @@ impl<'a, E: Element> Session<'a, E> {
         state: &[Tensor<E>],
         cotangent: &[Tensor<E>],
     ) -> Result<(Tensors<E>, Tensors<E>)> {
-        self.counts.vjps += 1;
+        self.ledger.counts.vjps += 1;
         let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
         let kind = match step {
             _ if self.later_steps_only => Kind::LaterStepVjp,
@@ -401,8 +377,8 @@ impl<'a, E: Element> Session<'a, E> {
         ds: &[Tensor<E>],
     ) -> Result<(Tensors<E>, Tensors<E>)> {
         let directions = du[0].dims()[0];
-        self.counts.gradients += 1;
-        self.counts.jvps += directions;
+        self.ledger.counts.gradients += 1;
+        self.ledger.counts.jvps += directions;
         let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
         let parts = [state, &data, &hyper, du, ds];
         let mut next = self.checked("the inner iterate or its tangents", step, Kind::StepJvp(directions), &parts)?;
@@ -422,7 +398,7 @@ impl<'a, E: Element> Session<'a, E> {
         if !self.has_start() {
             return Ok(None);
         }
-        self.counts.vjps += 1;
+        self.ledger.counts.vjps += 1;
         self.run(kind, &[cotangent]).map(Some)
     }
 
@@ -437,7 +413,7 @@ impl<'a, E: Element> Session<'a, E> {
         if !self.has_start() {
             return Ok(None);
         }
-        self.counts.jvps += directions;
+        self.ledger.counts.jvps += directions;
         self.run(Kind::StartJvp(directions), &[du]).map(Some)
     }
 
@@ -448,7 +424,7 @@ impl<'a, E: Element> Session<'a, E> {
         penalty: &Penalty<E>,
         step: usize,
     ) -> Result<(f64, Tensors<E>, Tensors<E>)> {
-        self.counts.gradients += 1;
+        self.ledger.counts.gradients += 1;
         let (outer, inner) = (self.data.outer_at(0), self.data.inner_at(0));
         let gamma = [Tensor::scalar(E::from_f64(penalty.gamma))];
         let parts = [v, &outer, &inner, &penalty.multipliers, &gamma];
@@ -460,7 +436,7 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// L alone; not checked, since a line search may look beyond where it is finite.
     pub(crate) fn penalised_value(&mut self, v: &[Tensor<E>], penalty: &Penalty<E>) -> Result<f64> {
-        self.counts.values += 1;
+        self.ledger.counts.values += 1;
         let (outer, inner) = (self.data.outer_at(0), self.data.inner_at(0));
         let gamma = [Tensor::scalar(E::from_f64(penalty.gamma))];
         let parts: [&[Tensor<E>]; 5] = [v, &outer, &inner, &penalty.multipliers, &gamma];
@@ -498,27 +474,11 @@ impl<'a, E: Element> Session<'a, E> {
 
     /// Says that so many bytes of iterates are alive now.
     pub(crate) fn alive(&mut self, bytes: usize) {
-        self.trajectory_bytes = self.trajectory_bytes.max(bytes);
+        self.ledger.alive(bytes);
     }
 
     /// The report so far: counts, memory, time.
     pub(crate) fn report(&self, outer_value: f64) -> Report {
-        Report {
-            outer_value,
-            counts: self.counts,
-            diagnostic_counts: self.diagnostic_counts,
-            diagnostic_seconds: self.diagnostic_seconds,
-            trajectory_bytes: self.trajectory_bytes,
-            tape_bytes: self
-                .executables
-                .iter()
-                .filter(|(kind, _)| self.answering.contains(kind))
-                .map(|(_, executable)| executable.peak_bytes())
-                .max()
-                .unwrap_or(0),
-            seconds: self.started.elapsed().as_secs_f64() - self.diagnostic_seconds,
-            warnings: self.words.clone(),
-            ..Report::default()
-        }
+        self.ledger.report(outer_value, &self.executables)
     }
 }

@@ -1,6 +1,8 @@
 //! The demonstration: four ways to train on digits with wrong labels.
 
 use crate::args::Args;
+use crate::interrupt;
+use crate::measure::{by_suspicion, weight_ratio};
 use autodiff::Tensor;
 use indicatif::{ProgressBar, ProgressStyle};
 use nn::data::{Dataset, digits};
@@ -9,7 +11,6 @@ use nn::reweight::L2rw;
 use nn::train::{CrossEntropy, Objective, Schedule, Settings, evaluate, fit};
 use nn::{Activation, Init, Mlp, Rng, rng};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -120,14 +121,7 @@ impl Run<'_> {
 
 /// Runs the demonstration.
 pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        // The second time, at once.
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
+    let stop = interrupt::stop()?;
     let all = digits::<f32>()?;
     let scores = Method::ALL.map(|method| Scores { method, accuracy: vec![], weight_ratio: vec![], seconds: 0.0 });
     let mut outcome = Outcome { scores: scores.into(), suspects: Vec::new(), interrupted: false };
@@ -179,25 +173,13 @@ pub(crate) fn run(args: &Args) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// Mean weight of the corrupted examples over that of the others; NaN without either.
-fn weight_ratio(weights: &[f64], wrong: &[bool]) -> f64 {
-    let mean = |kind: bool| {
-        let chosen = weights.iter().zip(wrong).filter(|(_, w)| **w == kind).map(|(x, _)| *x);
-        let (sum, count) = chosen.fold((0.0, 0.0), |(s, n), x| (s + x, n + 1.0));
-        sum / count
-    };
-    mean(true) / mean(false)
-}
-
 /// The ten training examples with the least weight.
 fn suspects(weights: &[f64], setting: &Setting) -> Vec<Suspect> {
-    let mut order: Vec<usize> = (0..weights.len()).collect();
-    order.sort_by(|&a, &b| weights[a].total_cmp(&weights[b]));
     let suspect = |&i: &usize| Suspect {
         pixels: Vec::from(Tensor::row(setting.noisy.inputs(), i)),
         label: setting.noisy.labels()[i],
         truth: setting.truth[i],
         weight: weights[i],
     };
-    order.iter().take(10).map(suspect).collect()
+    by_suspicion(weights).iter().take(10).map(suspect).collect()
 }

@@ -5,6 +5,8 @@
 mod args;
 mod compare;
 mod demo;
+mod interrupt;
+mod measure;
 mod modes;
 mod output;
 mod palette;

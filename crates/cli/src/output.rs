@@ -2,6 +2,7 @@
 
 use crate::args::{Args, Files};
 use crate::demo::{Method, Outcome};
+use crate::measure::{number, percent};
 use crate::picture;
 use serde_json::{Map, Value, json};
 use std::fs::File;
@@ -103,13 +104,6 @@ impl Sink {
     }
 }
 
-/// Mean and standard deviation (of a sample; 0 for one).
-pub(crate) fn mean_and_deviation(x: &[f64]) -> (f64, f64) {
-    let mean = x.iter().sum::<f64>() / x.len() as f64;
-    let squares: f64 = x.iter().map(|x| (x - mean).powi(2)).sum();
-    (mean, (squares / (x.len() as f64 - 1.0).max(1.0)).sqrt())
-}
-
 /// The table of test accuracies.
 pub(crate) fn table(out: &mut Stream, outcome: &Outcome) -> io::Result<()> {
     let out = &mut out.0;
@@ -118,14 +112,8 @@ pub(crate) fn table(out: &mut Stream, outcome: &Outcome) -> io::Result<()> {
     }
     writeln!(out, "{:<12} {:>6} {:>22} {:>16} {:>9}", "method", "seeds", "test accuracy", "weight ratio", "seconds")?;
     for scores in outcome.scores.iter().filter(|s| !s.accuracy.is_empty()) {
-        let (mean, deviation) = mean_and_deviation(&scores.accuracy);
-        let ratio = if scores.weight_ratio.is_empty() {
-            String::new()
-        } else {
-            format!("{:.3}", mean_and_deviation(&scores.weight_ratio).0)
-        };
         let (name, seeds) = (scores.method.name(), scores.accuracy.len());
-        let accuracy = format!("{:.1} % ± {:.1}", 100.0 * mean, 100.0 * deviation);
+        let (accuracy, ratio) = (percent(&scores.accuracy), number(&scores.weight_ratio));
         writeln!(out, "{name:<12} {seeds:>6} {accuracy:>22} {ratio:>16} {:>9.1}", scores.seconds)?;
     }
     writeln!(

@@ -5,7 +5,6 @@ use autodiff::{Element, Tensor, Value};
 use bilevel::Archive;
 use nn::data::{Standardize, numbers};
 use nn::{Activation, Mlp, loss};
-use std::io::{BufWriter, Write};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -47,15 +46,11 @@ fn predict<E: Element>(args: &args::Predict, archive: &Archive<E>) -> Result<(),
     let rows = standardize.rows(&rows)?;
     let logits = mlp.forward(&params, &rows);
     let probabilities = logits.softmax(&[1]);
-    let mut out = BufWriter::new(std::io::stdout().lock());
-    writeln!(out, "row,predicted,probability")?;
+    let mut out = csv::Writer::from_writer(std::io::stdout().lock());
+    out.write_record(["row", "predicted", "probability"])?;
     for (row, class) in loss::predictions(&logits).into_iter().enumerate() {
         let probability = probabilities.data()[row * classes.len() + class].to_f64();
-        let mut name = classes[class].clone();
-        if name.contains([',', '"', '\n']) {
-            name = format!("\"{}\"", name.replace('"', "\"\""));
-        }
-        writeln!(out, "{row},{name},{probability:.6}")?;
+        out.write_record([&row.to_string(), &classes[class], &format!("{probability:.6}")])?;
     }
     out.flush()?;
     Ok(())

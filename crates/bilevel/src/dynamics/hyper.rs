@@ -71,7 +71,7 @@ impl Hyper {
     }
 
     /// The value at a step, if it does not come from u.
-    pub(crate) fn value(&self, step: usize) -> Option<f64> {
+    pub fn value(&self, step: usize) -> Option<f64> {
         match self {
             Self::Constant(value) => Some(*value),
             Self::Schedule(f) => Some(f(step)),

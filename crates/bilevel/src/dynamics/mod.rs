@@ -43,7 +43,19 @@ pub struct Step<'a, 't> {
     pub data: &'a [Symbol<'t>],
 }
 
-impl<'t> Step<'_, 't> {
+impl<'a, 't> Step<'a, 't> {
+    /// For a program of one's own in which a rule takes a step: without u and data. `hyper` has a value for each of
+    /// [`Dynamics::hyper`], `state` begins at zero, `count` at 1.
+    pub fn new(
+        point: &'a [Symbol<'t>],
+        gradient: &'a [Symbol<'t>],
+        state: &'a [Symbol<'t>],
+        hyper: &'a [Symbol<'t>],
+        count: Symbol<'t>,
+    ) -> Self {
+        Self { upper: &[], point, gradient, state, hyper, count, data: &[] }
+    }
+
     /// A slot of the state, in the shapes of v.
     pub fn slot(&self, slot: usize) -> &[Symbol<'t>] {
         let n = self.point.len();

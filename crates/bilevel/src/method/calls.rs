@@ -64,6 +64,19 @@ pub(super) struct Found<'k, E: Element> {
     pub(super) steps: usize,
 }
 
+impl<'k, E: Element> Found<'k, E> {
+    /// Of which nothing else is known.
+    pub(super) fn new(
+        gradient: Vec<Tensor<E>>,
+        v: Vec<Tensor<E>>,
+        outer_value: f64,
+        w: &'k [Tensor<E>],
+        [batch, steps]: [usize; 2],
+    ) -> Self {
+        Self { gradient, v, outer_value, inner: None, other: None, w, parts: None, batch, steps }
+    }
+}
+
 /// The hypergradient with its report.
 pub(super) fn answer<E: Element>(session: &mut Session<'_, E>, found: Found<'_, E>) -> Result<Hypergradient<E>> {
     let Found { gradient, v, outer_value, inner, other, w, parts, batch, steps } = found;
@@ -73,12 +86,15 @@ pub(super) fn answer<E: Element>(session: &mut Session<'_, E>, found: Found<'_, 
         Some(inner) => Some(inner),
         None => session.diagnose(|s| s.inner(&v, batch, batch))?,
     };
-    let mut verdict = Verdict::default();
-    let place = other.or_else(|| inner.as_ref().map(|(_, slope)| (v.as_slice(), slope.clone())));
-    if let Some((at, slope)) = place {
-        let a = Audit { at, slope: &slope, w, answer: &gradient, batches: [batch; 2], parts };
-        verdict = audit(session, a)?;
-    }
+    let place = match (&other, &inner) {
+        (Some((at, slope)), _) => Some((*at, slope)),
+        (None, Some((_, slope))) => Some((v.as_slice(), slope)),
+        (None, None) => None,
+    };
+    let verdict = match place {
+        Some((at, slope)) => audit(session, Audit { at, slope, w, answer: &gradient, batches: [batch; 2], parts })?,
+        None => Verdict::default(),
+    };
     let mut report = session.report(outer_value);
     report.inner_value = inner.as_ref().map(|(value, _)| *value);
     report.inner_grad_norm = inner.as_ref().map(|(_, slope)| norm(slope));

@@ -61,11 +61,13 @@ impl<E: Element> Method<E> for FiniteDifference {
             };
             let (mut of_u, mut of_v) = (slope(&sides[0].0, &sides[1].0), slope(&sides[0].1, &sides[1].1));
             axpy(-self.rate, &of_u, &mut gradient);
-            // What flows on into an initial point that u gives: f_v − ξ·H·f_v.
-            let mut onwards = outer.by_v.clone();
-            axpy(-self.rate, &of_v, &mut onwards);
-            if let Some(part) = session.start_vjp(&onwards)? {
-                axpy(1.0, &part, &mut gradient);
+            if session.has_start() {
+                // What flows on into an initial point that u gives: f_v − ξ·H·f_v.
+                let mut onwards = outer.by_v.clone();
+                axpy(-self.rate, &of_v, &mut onwards);
+                if let Some(part) = session.start_vjp(&onwards)? {
+                    axpy(1.0, &part, &mut gradient);
+                }
             }
             // What the differences stand for are products that can be taken.
             let known = session.has_second_derivatives();

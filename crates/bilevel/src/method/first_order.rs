@@ -11,8 +11,8 @@ use autodiff::Element;
 /// `f_u + (∂v₀/∂u)ᵀ f_v(v_T)`. (Finn, Abbeel, Levine, ICML 2017, section 5.2: FOMAML.)
 ///
 /// What it leaves out is of the order of the steps' length times the curvature; the report's estimate is T times what one VJP
-/// of the last step says, for rules that remember nothing. Only for problems with a [`start`](crate::Problem::start): u that acts on the steps alone is
-/// [`Error::Detached`](crate::Error::Detached).
+/// of the last step says, for rules that remember nothing. Only for problems with a [`start`](crate::Problem::start): u that
+/// acts on the steps alone is [`Error::Detached`](crate::Error::Detached).
 ///
 /// Time: `T` inner gradients and one outer. Memory: two iterates.
 #[derive(Clone, Copy, Debug, PartialEq)]

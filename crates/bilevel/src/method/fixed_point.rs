@@ -27,7 +27,8 @@ pub enum FixedPointSolver {
 /// Φ need not be a gradient step, so A need not be symmetric. The state s is v and what the rule remembers. The last step
 /// is what is differentiated: a schedule is taken at its last value.
 ///
-/// Time: `steps` evaluations of Φ (one more for a tolerance or the report), one VJP an iteration and one more. Memory: a few vectors (GMRES: one for each iteration).
+/// Time: `steps` evaluations of Φ (one more for a tolerance or the report), one VJP an iteration and one more. Memory: a few
+/// vectors (GMRES: one for each iteration).
 #[derive(Clone, Debug)]
 pub struct FixedPoint<D> {
     /// The map Φ.

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::minimize::{Minimize, newton};
 use crate::mover::Mover;
 use crate::session::{Hessian, Penalty, Session};
+use crate::vector::bytes;
 use autodiff::{Element, Tensor};
 use std::sync::Arc;
 
@@ -83,11 +84,15 @@ pub(super) fn minimise<E: Element>(
     let (point, iterations) = match descent {
         Descent::Newton(iterations) => {
             let found = newton(&mut objective, start, 0.0, *iterations)?;
+            // Point, gradient and step, and five of conjugate gradients.
+            objective.session.alive(8 * bytes(&found.x));
             (found.x, found.iterations)
         }
         Descent::Steps(dynamics, steps) => {
             let mut mover = Mover::new(dynamics, &start)?;
             let (mut x, mut state) = (start.clone(), mover.start(&start));
+            // The next point and state beside these, and the gradient.
+            objective.session.alive(3 * bytes(&x) + 2 * bytes(&state));
             for step in 0..*steps {
                 let (_, gradient) = objective.gradient(&x, step)?;
                 mover.step(step, &mut x, &gradient, &mut state)?;

@@ -6,7 +6,7 @@ use super::{Ask, Hypergradient, Memory, Method};
 use crate::error::{Error, Result, configuration};
 use crate::report::ErrorEstimate;
 use crate::session::{Penalty as Weights, Session};
-use crate::vector::{bytes, difference, norm, scaled, zeros};
+use crate::vector::{difference, norm, scaled, zeros};
 use autodiff::{Element, Tensor};
 
 /// When the penalty grows.
@@ -174,7 +174,6 @@ pub(super) fn finish<E: Element>(
         let a = Audit { at: &v, slope: &slope, w: &w, answer: &end.gradient, batches: [0; 2], parts: None };
         error = audit(session, a)?.error;
     }
-    session.alive(8 * bytes(&v));
     let mut report = session.report(value);
     report.inner_value = Some(inner_value);
     report.inner_grad_norm = Some(norm(&slope));

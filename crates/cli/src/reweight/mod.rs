@@ -2,7 +2,6 @@
 
 mod chart;
 mod files;
-mod measure;
 mod method;
 mod report;
 mod run;
@@ -10,6 +9,7 @@ mod source;
 mod summary;
 
 use crate::args;
+use crate::interrupt;
 use crate::output::Stream;
 use autodiff::Element;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,8 +18,7 @@ use nn::{Activation, Mlp};
 use run::{Record, Run};
 use source::{Examples, Source};
 use std::ops::ControlFlow;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 type Failure = Box<dyn std::error::Error>;
@@ -92,24 +91,22 @@ fn train<E: Element>(args: &args::Reweight) -> Result<(), Failure> {
     let mlp = network(args, source.schema.features.len(), source.schema.classes.len())?;
     let seeds: Vec<u64> = (args.seed..).take(args.seeds as usize).collect();
     // Every seed's examples before the first run: what is wrong with them should be known now.
-    let first = source.examples(args, seeds[0])?;
+    let all: Vec<Examples<E>> = seeds.iter().map(|&seed| source.examples(args, seed)).collect::<Result<_, _>>()?;
     let folder = files::Folder::open(args, &methods)?;
-    let stop = stop_on_interrupt()?;
+    let stop = interrupt::stop()?;
 
     let total = methods.len() as u64 * u64::from(args.seeds) * u64::from(args.epochs);
     let bar = if args.quiet { ProgressBar::hidden() } else { ProgressBar::new(total) };
     bar.set_style(ProgressStyle::with_template("{msg:34} [{bar:30}] {pos}/{len} epochs, {eta} left")?);
     let mut results: Vec<Results<E>> =
         methods.iter().map(|m| Results { method: m.clone(), records: Vec::new(), seconds: 0.0 }).collect();
-    let mut all: Vec<Examples<E>> = Vec::with_capacity(seeds.len());
-    for (i, &seed) in seeds.iter().enumerate() {
-        let examples = source.examples(args, seed)?;
+    for (i, (&seed, examples)) in seeds.iter().zip(&all).enumerate() {
         for (m, results) in results.iter_mut().enumerate() {
             let method = results.method.clone();
             bar.set_message(format!("seed {seed}, {}", method.name));
             let before = ((i * methods.len() + m) as u64) * u64::from(args.epochs);
             let file = run::file(folder.state(), &method.name, seed);
-            let one = Run { args, mlp: &mlp, examples: &examples, method: &method, seed, file };
+            let one = Run { args, mlp: &mlp, examples, method: &method, seed, file };
             let clock = Instant::now();
             let record = one.train(&mut |epoch| {
                 bar.set_position(before + epoch as u64);
@@ -122,10 +119,8 @@ fn train<E: Element>(args: &args::Reweight) -> Result<(), Failure> {
             results.seconds += clock.elapsed().as_secs_f64();
             results.records.push(record);
         }
-        all.push(examples);
     }
     bar.finish_and_clear();
-    drop(first);
 
     let summary = summary::Summary::new(args, &source, &mlp, &seeds, &all, &results);
     folder.write(args, &source, &mlp, &summary, &all, &results)?;
@@ -141,16 +136,4 @@ fn train<E: Element>(args: &args::Reweight) -> Result<(), Failure> {
         ))?;
     }
     Ok(())
-}
-
-/// Set when the user asks to stop; the second time ends the program at once.
-fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let asked = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if asked.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })?;
-    Ok(stop)
 }

@@ -5,7 +5,7 @@ use super::source::{Examples, Source};
 use super::summary::{Summary, learnt_curves};
 use super::{Results, run};
 use crate::args;
-use crate::output::mean_and_deviation;
+use crate::measure::{mean_and_deviation, number, percent};
 use crate::palette::color;
 use autodiff::Element;
 use std::error::Error;
@@ -85,12 +85,6 @@ fn section(page: &mut String, title: &str, body: &str) -> std::fmt::Result {
     writeln!(page, "<section><h2>{title}</h2>\n{body}\n</section>")
 }
 
-fn percent(x: &[f64]) -> String {
-    let (mean, deviation) = mean_and_deviation(x);
-    let spread = if x.len() > 1 { format!(" ± {:.1}", 100.0 * deviation) } else { String::new() };
-    format!("{:.1} %{spread}", 100.0 * mean)
-}
-
 fn words<E: Element>(
     args: &args::Reweight,
     source: &Source<E>,
@@ -159,7 +153,6 @@ fn table(summary: &Summary) -> String {
         summary.judged
     );
     for e in &summary.entries {
-        let number = |x: &[f64]| if x.is_empty() { String::new() } else { format!("{:.3}", mean_and_deviation(x).0) };
         text += &format!(
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
             escape(&e.name),

@@ -1,10 +1,10 @@
 //! What all runs amount to: for the table, for results.json, for the report.
 
-use super::measure::{balanced_accuracy, by_suspicion, confusion, roc, weight_ratio};
 use super::source::{Examples, Source};
 use super::{Results, run};
 use crate::args;
-use crate::output::{Stream, mean_and_deviation};
+use crate::measure::{balanced_accuracy, by_suspicion, confusion, number, percent, roc, weight_ratio};
+use crate::output::Stream;
 use autodiff::Element;
 use nn::{Mlp, loss};
 use serde_json::{Value, json};
@@ -100,12 +100,6 @@ impl Summary {
             "method", "seeds", "balanced", "AUC", "F1", "seconds"
         ))?;
         for e in &self.entries {
-            let percent = |x: &[f64]| {
-                let (mean, deviation) = mean_and_deviation(x);
-                format!("{:.1} % ± {:.1}", 100.0 * mean, 100.0 * deviation)
-            };
-            let number =
-                |x: &[f64]| if x.is_empty() { String::new() } else { format!("{:.3}", mean_and_deviation(x).0) };
             out.line(&format!(
                 "{:<36} {:>5} {:>18} {:>18} {:>7} {:>7} {:>8.1}",
                 e.name,

@@ -125,17 +125,14 @@ pub fn read_csv<E: Element>(
                 if text.is_empty() {
                     return Err(fail(at, "the label is missing".into()));
                 }
-                labels.push(text);
+                let new = labels.push(text);
+                if new && schema.is_some_and(|schema| !schema.classes.iter().any(|c| c == text)) {
+                    return Err(fail(at, format!("label `{text}` does not occur in the training set")));
+                }
                 continue;
             }
             let name = &features[if i > column { i - 1 } else { i }];
             numbers.push(E::from_f64(finite(text, name).map_err(|reason| fail(at, reason))?));
-        }
-        if let Some(schema) = schema
-            && !schema.classes.iter().any(|c| c == labels.last())
-        {
-            let reason = format!("label `{}` does not occur in the training set", labels.last());
-            return Err(fail(at, reason));
         }
         line = lines.next().map_err(|reason| fail(0, reason))?;
     }
@@ -223,20 +220,16 @@ struct Labels {
 }
 
 impl Labels {
-    fn push(&mut self, name: &str) {
-        let number = match self.known.get(name) {
-            Some(&number) => number,
-            None => {
-                self.names.push(name.to_owned());
-                self.known.insert(name.to_owned(), self.names.len() - 1);
-                self.names.len() - 1
-            }
-        };
+    /// Whether it is a new one.
+    fn push(&mut self, name: &str) -> bool {
+        let known = self.known.get(name).copied();
+        let number = known.unwrap_or(self.names.len());
+        if known.is_none() {
+            self.names.push(name.to_owned());
+            self.known.insert(name.to_owned(), number);
+        }
         self.numbers.push(number);
-    }
-
-    fn last(&self) -> &str {
-        self.numbers.last().map_or("", |&i| &self.names[i])
+        known.is_none()
     }
 
     /// Renumbered in the order of the classes: those given, or sorted.

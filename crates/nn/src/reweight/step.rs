@@ -4,7 +4,8 @@ use crate::Rng;
 use crate::error::Result;
 use crate::loss;
 use crate::mlp::Mlp;
-use autodiff::{Abstract, Compare, CompileOptions, Element, Executable, Program, Shape, Tensor, Value, Var};
+use autodiff::{Compare, CompileOptions, Element, Executable, Program, Shape, Tensor, Value};
+use bilevel::{Adam, Dynamics, Symbol};
 use rand_distr::{Distribution, Uniform};
 
 /// How the examples of a minibatch are weighted.
@@ -30,12 +31,6 @@ pub enum Kind {
 
 /// Width of V.
 const WIDTH: usize = 100;
-/// Adam's, as published.
-const BETAS: [f64; 2] = [0.9, 0.999];
-const EPSILON: f64 = 1e-8;
-
-type Symbol<'t> = Var<'t, Abstract>;
-
 impl Kind {
     /// Whether trusted examples take part.
     pub fn needs_trusted(self) -> bool {
@@ -139,7 +134,10 @@ impl Steps {
                     let (rate, count) = (x[s + d], x[s + d + 1]);
                     let (theta, moments) = meta.split_at(4);
                     let h = hypergradient.eval(&[point, set, &[rate], theta].concat());
-                    let moved = adam(theta, moments, &h, meta_rate, count);
+                    let rule = Adam::new(meta_rate);
+                    let constant = |c: f64| count.constant(Tensor::scalar(E::from_f64(c)));
+                    let hyper: Vec<_> = rule.hyper().iter().filter_map(|h| h.value(0)).map(constant).collect();
+                    let moved = rule.step(&bilevel::Step::new(theta, &h, moments, &hyper, count));
                     let losses = loss::cross_entropy(&self.mlp.forward(point, &set[0]), &set[1]);
                     let v = example_weight(&moved[..4], &losses);
                     let v = if normalize { v / v.sum_all() * n } else { v };
@@ -181,26 +179,4 @@ impl Steps {
             .collect();
         [descend(point, rate, &moved), moved, vec![loss_and_gradient[0], weights]].concat()
     }
-}
-
-/// Adam with bias correction: Θ and both moments after the step. (Kingma, Ba, ICLR 2015.)
-fn adam<'t>(
-    theta: &[Symbol<'t>],
-    moments: &[Symbol<'t>],
-    gradient: &[Symbol<'t>],
-    rate: f64,
-    count: Symbol<'t>,
-) -> Vec<Symbol<'t>> {
-    let (first, second) = moments.split_at(theta.len());
-    let [b1, b2] = BETAS;
-    let blend = |beta: f64, m: Symbol<'t>, x: Symbol<'t>| m * beta + x * (1.0 - beta);
-    let first: Vec<_> = first.iter().zip(gradient).map(|(&m, &g)| blend(b1, m, g)).collect();
-    let second: Vec<_> = second.iter().zip(gradient).map(|(&s, &g)| blend(b2, s, g.square())).collect();
-    let left = |beta: f64| (count * beta.ln()).exp().sub_from(1.0);
-    let (left1, left2) = (left(b1), left(b2));
-    let moved = theta.iter().zip(first.iter().zip(&second)).map(|(&x, (&m, &s))| {
-        let root = (s / left2).sqrt() + EPSILON;
-        x - m / left1 * rate / root
-    });
-    [moved.collect(), first, second].concat()
 }

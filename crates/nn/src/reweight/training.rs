@@ -199,7 +199,7 @@ impl<'d, E: Element> Training<'d, E> {
             let compiled = self.compile(batch.len(), drawn.len())?;
             self.compiled.insert(batch.len(), compiled);
         }
-        let Some(c) = self.compiled.get_mut(&batch.len()) else { return Ok(f64::NAN) };
+        let c = self.compiled.get_mut(&batch.len()).expect("it was put there just now");
         self.count += 1;
         // The state moves in, and out again after the step: no copies.
         for (input, state) in c.inputs.iter_mut().zip(&mut self.state) {

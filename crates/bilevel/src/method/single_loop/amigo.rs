@@ -1,7 +1,7 @@
 //! AmIGO.
 
 use super::{adjoint_sgd, hypergradient};
-use crate::error::{Result, configuration};
+use crate::error::Result;
 use crate::method::calls::{Found, answer, iterate, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::zeros;
@@ -37,9 +37,8 @@ impl<E: Element> Method<E> for Amigo {
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
         positive(&[("rate", self.rate), ("adjoint_rate", self.adjoint_rate)])?;
-        if self.adjoint_steps == 0 {
-            return configuration("adjoint_steps", "at least one is needed: w begins at zero");
-        }
+        // Without any, w would stay where it begins, at zero.
+        positive(&[("adjoint_steps", self.adjoint_steps as f64)])?;
         let mut session = ask.session(None)?;
         let call = memory.count("amigo calls");
         let v = iterate(&mut session, memory, V, ask.v0)?;
@@ -49,17 +48,7 @@ impl<E: Element> Method<E> for Amigo {
         let batches = call * self.adjoint_steps..(call + 1) * self.adjoint_steps;
         let w = adjoint_sgd(&mut session, &v, &outer.by_v, w, self.adjoint_rate, batches)?;
         let gradient = hypergradient(&mut session, &v, outer.by_u, &w, call)?;
-        let found = Found {
-            gradient,
-            v: v.clone(),
-            outer_value: outer.value,
-            inner: None,
-            other: None,
-            w: &w,
-            parts: None,
-            batch: call,
-            steps: self.steps,
-        };
+        let found = Found::new(gradient, v.clone(), outer.value, &w, [call, self.steps]);
         let found = answer(&mut session, found)?;
         memory.keep(V, v);
         memory.keep(W, w);

@@ -95,17 +95,7 @@ impl<E: Element> Method<E> for Mrbo {
         memory.keep(OUTER, outer.clone());
         memory.keep(INNER, inner);
         session.alive(3 * bytes(&v) + 2 * bytes(ask.u));
-        let found = Found {
-            gradient: outer,
-            v,
-            outer_value: values[0],
-            inner: Some((values[1], slope)),
-            other: None,
-            w: &w,
-            parts: None,
-            batch: call,
-            steps: 1,
-        };
+        let found = Found { inner: Some((values[1], slope)), ..Found::new(outer, v, values[0], &w, [call, 1]) };
         answer(&mut session, found)
     }
 }

@@ -120,17 +120,8 @@ impl<E: Element> Method<E> for Saba {
         session.alive((2 * bytes(&v) + bytes(ask.u)) * inner_period + (bytes(&v) + bytes(ask.u)) * outer_period);
         // All five are means over batches: what they say of the error is of the whole data.
         let parts = Some(Parts { by_u, by_v, image, mixed });
-        let found = Found {
-            gradient,
-            v,
-            outer_value: values[0],
-            inner: Some((values[1], slope)),
-            other: None,
-            w: &w,
-            parts,
-            batch: call,
-            steps: 1,
-        };
+        let found =
+            Found { inner: Some((values[1], slope)), parts, ..Found::new(gradient, v, values[0], &w, [call, 1]) };
         answer(&mut session, found)
     }
 }

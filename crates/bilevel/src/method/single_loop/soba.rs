@@ -51,17 +51,8 @@ impl<E: Element> Method<E> for Soba {
         memory.keep(V, moved);
         memory.keep(W, moved_w);
         let parts = Some(Parts { by_u: outer.by_u, by_v: outer.by_v, image, mixed });
-        let found = Found {
-            gradient,
-            v,
-            outer_value: outer.value,
-            inner: Some((value, slope)),
-            other: None,
-            w: &w,
-            parts,
-            batch,
-            steps: 1,
-        };
+        let found =
+            Found { inner: Some((value, slope)), parts, ..Found::new(gradient, v, outer.value, &w, [batch, 1]) };
         answer(&mut session, found)
     }
 }

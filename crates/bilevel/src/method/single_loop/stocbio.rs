@@ -44,17 +44,7 @@ impl<E: Element> Method<E> for StocBio {
         let batches = call * self.terms..(call + 1) * self.terms;
         let w = stochastic_neumann(&mut session, &v, &outer.by_v, self.neumann_rate, batches)?;
         let gradient = hypergradient(&mut session, &v, outer.by_u, &w, call)?;
-        let found = Found {
-            gradient,
-            v: v.clone(),
-            outer_value: outer.value,
-            inner: None,
-            other: None,
-            w: &w,
-            parts: None,
-            batch: call,
-            steps: self.steps,
-        };
+        let found = Found::new(gradient, v.clone(), outer.value, &w, [call, self.steps]);
         let found = answer(&mut session, found)?;
         memory.keep(V, v);
         Ok(found)

@@ -1,6 +1,6 @@
 //! BOME: a barrier on the value-function gap that sets its own weight.
 
-use crate::error::{Result, configuration};
+use crate::error::Result;
 use crate::method::calls::{Found, answer, iterate, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::{axpy, difference, dot, scaled};
@@ -37,10 +37,7 @@ impl<E: Element> Method<E> for Bome {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        positive(&[("rate", self.rate), ("rate_v", self.rate_v), ("eta", self.eta)])?;
-        if self.steps == 0 {
-            return configuration("steps", "at least one is needed");
-        }
+        positive(&[("rate", self.rate), ("rate_v", self.rate_v), ("eta", self.eta), ("steps", self.steps as f64)])?;
         let mut session = ask.session(None)?;
         let call = memory.count("bome calls");
         let v = iterate(&mut session, memory, V, ask.v0)?;
@@ -61,15 +58,9 @@ impl<E: Element> Method<E> for Bome {
         memory.keep(V, moved);
         let w = scaled(weight, &difference(&z, &v));
         let found = Found {
-            gradient,
-            v,
-            outer_value: outer.value,
             inner: Some((value, gap_v)),
             other: Some((&z, slope_z)),
-            w: &w,
-            parts: None,
-            batch: call,
-            steps: self.steps,
+            ..Found::new(gradient, v, outer.value, &w, [call, self.steps])
         };
         answer(&mut session, found)
     }

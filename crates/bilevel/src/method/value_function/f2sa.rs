@@ -1,6 +1,6 @@
 //! F²SA: two inner solutions, one of them pulled by the outer objective.
 
-use crate::error::{Result, configuration};
+use crate::error::Result;
 use crate::method::calls::{Found, answer, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::{axpy, difference, scaled};
@@ -9,8 +9,9 @@ use autodiff::Element;
 /// `h = f_u(y) + γ·(g_u(y) − g_u(z))` with `y ≈ argmin f + γg`, `z ≈ argmin g`. (Kwon, Kwon, Wright, Nowak: A fully
 /// first-order method for stochastic bilevel optimization, ICML 2023.)
 ///
-/// With exact y and z the error is O(1/γ), and `γ·(z − y)` tends to the adjoint: by it the report tells how far the answer is
-/// off, with one HVP, where [`diagnostics`](crate::Problem::diagnostics) are wanted. Both go on from where they were at the last outer step.
+/// With exact y and z the error is O(1/γ), and `γ·(z − y)` tends to the adjoint: by it the report tells how far the answer
+/// is off, with one HVP, where [`diagnostics`](crate::Problem::diagnostics) are wanted. Both go on from where they were at
+/// the last outer step.
 ///
 /// Time: `2·steps + 2` inner and `steps + 1` outer gradients. Memory: five vectors.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -45,10 +46,7 @@ impl<E: Element> Method<E> for F2sa {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        positive(&[("rate", self.rate), ("gamma", self.gamma), ("growth", self.growth)])?;
-        if self.steps == 0 {
-            return configuration("steps", "at least one is needed");
-        }
+        positive(&[("rate", self.rate), ("gamma", self.gamma), ("growth", self.growth), ("steps", self.steps as f64)])?;
         let mut session = ask.session(None)?;
         let call = memory.count("f2sa calls");
         let (first, gamma) = (call * self.steps, self.gamma * self.growth.powi(call as i32));
@@ -71,15 +69,9 @@ impl<E: Element> Method<E> for F2sa {
         axpy(-gamma, &at_z, &mut gradient);
         let w = scaled(gamma, &difference(&z, &y));
         let found = Found {
-            gradient,
-            v: y.clone(),
-            outer_value: outer.value,
             inner: Some((value, slope)),
             other: Some((&z, slope_z)),
-            w: &w,
-            parts: None,
-            batch: last,
-            steps: self.steps,
+            ..Found::new(gradient, y.clone(), outer.value, &w, [last, self.steps])
         };
         let found = answer(&mut session, found)?;
         memory.keep(Y, y);

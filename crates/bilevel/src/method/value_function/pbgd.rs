@@ -1,6 +1,6 @@
 //! V-PBGD: the value-function gap as a penalty.
 
-use crate::error::{Result, configuration};
+use crate::error::Result;
 use crate::method::calls::{Found, answer, positive, sgd};
 use crate::method::{Ask, Hypergradient, Memory, Method};
 use crate::vector::{axpy, difference, scaled};
@@ -36,10 +36,7 @@ impl<E: Element> Method<E> for Pbgd {
     }
 
     fn hypergradient(&self, ask: &Ask<'_, E>, memory: &mut Memory<E>) -> Result<Hypergradient<E>> {
-        positive(&[("rate", self.rate), ("gamma", self.gamma)])?;
-        if self.steps == 0 {
-            return configuration("steps", "at least one is needed");
-        }
+        positive(&[("rate", self.rate), ("gamma", self.gamma), ("steps", self.steps as f64)])?;
         let mut session = ask.session(None)?;
         let call = memory.count("pbgd calls");
         let start = session.initial(ask.v0)?;
@@ -58,15 +55,9 @@ impl<E: Element> Method<E> for Pbgd {
         axpy(-self.gamma, &at_z, &mut gradient);
         let w = scaled(self.gamma, &difference(&z, &v));
         let found = Found {
-            gradient,
-            v: v.clone(),
-            outer_value: outer.value,
             inner: Some((value, slope)),
             other: Some((&z, slope_z)),
-            w: &w,
-            parts: None,
-            batch: call,
-            steps: self.steps,
+            ..Found::new(gradient, v.clone(), outer.value, &w, [call, self.steps])
         };
         let found = answer(&mut session, found)?;
         memory.keep(V, v);

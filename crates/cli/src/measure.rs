@@ -1,7 +1,26 @@
 //! What is said of weights and models.
 
+/// Mean and standard deviation (of a sample; 0 for one).
+pub(crate) fn mean_and_deviation(x: &[f64]) -> (f64, f64) {
+    let mean = x.iter().sum::<f64>() / x.len() as f64;
+    let squares: f64 = x.iter().map(|x| (x - mean).powi(2)).sum();
+    (mean, (squares / (x.len() as f64 - 1.0).max(1.0)).sqrt())
+}
+
+/// A mean in per cent, and its spread if there are several.
+pub(crate) fn percent(x: &[f64]) -> String {
+    let (mean, deviation) = mean_and_deviation(x);
+    let spread = if x.len() > 1 { format!(" ± {:.1}", 100.0 * deviation) } else { String::new() };
+    format!("{:.1} %{spread}", 100.0 * mean)
+}
+
+/// A mean with three places; nothing of nothing.
+pub(crate) fn number(x: &[f64]) -> String {
+    if x.is_empty() { String::new() } else { format!("{:.3}", mean_and_deviation(x).0) }
+}
+
 /// The order of suspicion: least weight first, those that were never drawn last. Of equal weights, the first row first.
-pub(super) fn by_suspicion(weights: &[f64]) -> Vec<usize> {
+pub(crate) fn by_suspicion(weights: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..weights.len()).collect();
     order.sort_by(|&a, &b| weights[a].is_nan().cmp(&weights[b].is_nan()).then(weights[a].total_cmp(&weights[b])));
     order
@@ -9,7 +28,7 @@ pub(super) fn by_suspicion(weights: &[f64]) -> Vec<usize> {
 
 /// Points `(false positive rate, true positive rate)` of "corrupted" by a falling threshold on the weight, and the area under
 /// them; `None` if all or none are corrupted. Equal weights are passed at once.
-pub(super) fn roc(weights: &[f64], wrong: &[bool]) -> Option<(Vec<(f64, f64)>, f64)> {
+pub(crate) fn roc(weights: &[f64], wrong: &[bool]) -> Option<(Vec<(f64, f64)>, f64)> {
     let positives = wrong.iter().filter(|w| **w).count() as f64;
     let negatives = wrong.len() as f64 - positives;
     if positives == 0.0 || negatives == 0.0 {
@@ -36,14 +55,14 @@ pub(super) fn roc(weights: &[f64], wrong: &[bool]) -> Option<(Vec<(f64, f64)>, f
 }
 
 /// Counts of `(true class, predicted class)`, row by row.
-pub(super) fn confusion(labels: &[usize], predicted: &[usize], classes: usize) -> Vec<Vec<usize>> {
+pub(crate) fn confusion(labels: &[usize], predicted: &[usize], classes: usize) -> Vec<Vec<usize>> {
     let mut table = vec![vec![0; classes]; classes];
     labels.iter().zip(predicted).for_each(|(&l, &p)| table[l][p] += 1);
     table
 }
 
 /// The mean over classes of the fraction that is right: what accuracy would be if classes were equally frequent.
-pub(super) fn balanced_accuracy(confusion: &[Vec<usize>]) -> f64 {
+pub(crate) fn balanced_accuracy(confusion: &[Vec<usize>]) -> f64 {
     let of = |(k, row): (usize, &Vec<usize>)| {
         let all: usize = row.iter().sum();
         (all > 0).then(|| row[k] as f64 / all as f64)
@@ -53,7 +72,7 @@ pub(super) fn balanced_accuracy(confusion: &[Vec<usize>]) -> f64 {
 }
 
 /// Mean weight of the wrong over that of the right; NaN without either.
-pub(super) fn weight_ratio(weights: &[f64], wrong: &[bool]) -> f64 {
+pub(crate) fn weight_ratio(weights: &[f64], wrong: &[bool]) -> f64 {
     let mean = |kind: bool| {
         let of: Vec<f64> =
             weights.iter().zip(wrong).filter(|(w, k)| **k == kind && w.is_finite()).map(|(w, _)| *w).collect();
