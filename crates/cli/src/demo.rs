@@ -16,8 +16,9 @@ use std::time::Instant;
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Training, clean and test examples.
-const SIZES: [usize; 3] = [1000, 100, 697];
+/// Training and clean examples; all others are to test.
+const TRAIN: usize = 1000;
+const CLEAN: usize = 100;
 const BATCH: usize = 100;
 const RATE: f64 = 0.1;
 const MOMENTUM: f64 = 0.9;
@@ -88,7 +89,9 @@ struct Setting {
 impl Setting {
     fn new(all: &Dataset<f32>, args: &Args, seed: u64) -> Result<Self, Failure> {
         let mut rng = rng(seed);
-        let [train, clean, test] = all.split(SIZES, &mut rng)?;
+        let [clean, others] = all.draw_evenly(CLEAN, &mut rng)?;
+        let (train, test) = others.split_at(TRAIN);
+        let (train, clean, test) = (all.select(train), all.select(&clean), all.select(test));
         let truth = train.labels().to_vec();
         let labels = args.noise.apply(&truth, train.classes(), &mut rng)?;
         let wrong = labels.iter().zip(&truth).map(|(l, t)| l != t).collect();

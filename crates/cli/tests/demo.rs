@@ -27,8 +27,7 @@ fn the_demonstration_keeps_its_promises() {
     };
     let (plain, l2rw) = (mean("plain", "accuracy"), mean("l2rw", "accuracy"));
     assert!(l2rw >= plain + 0.15 && l2rw >= 0.90, "plain {plain}, l2rw {l2rw}");
-    // Over fifteen seeds it is 0.40, give or take 0.01 for three of them.
-    assert!(mean("l2rw", "weight_ratio") < 0.45);
+    assert!(mean("l2rw", "weight_ratio") < 0.4);
     assert!(mean("oracle", "accuracy") > l2rw && mean("clean-only", "accuracy") > plain);
     // With JSON on standard output, people read standard error.
     let people = text(&out.stderr);

@@ -96,3 +96,17 @@ fn imbalance_keeps_a_geometric_part_of_each_class() {
     assert_eq!(counts, [300, 30, 3]);
     assert!(matches!(imbalance(&data, 0.5, &mut rng(1)), Err(Error::Configuration { .. })));
 }
+
+#[test]
+fn an_even_draw_has_as_many_of_each_class_as_can_be() {
+    // 2 of the first class, 100 of each other.
+    let rows: String = (0..202).map(|i| format!("{i},{}\n", if i < 2 { 0 } else { 1 + i % 2 })).collect();
+    let (data, _) = guess(&rows);
+    let [chosen, others] = data.draw_evenly(30, &mut rng(5)).unwrap();
+    let counts: Vec<usize> = (0..3).map(|k| chosen.iter().filter(|&&i| data.labels()[i] == k).count()).collect();
+    assert!(counts[0] == 2 && counts.iter().all(|&n| n <= 10 + 8) && counts[1] >= 10 && counts[2] >= 10, "{counts:?}");
+    let mut all = [chosen, others].concat();
+    all.sort_unstable();
+    assert_eq!(all, (0..202).collect::<Vec<_>>(), "every example is drawn or left, once");
+    assert!(matches!(data.draw_evenly(203, &mut rng(5)), Err(Error::Configuration { .. })));
+}

@@ -180,7 +180,10 @@ fn a_run_that_is_resumed_goes_on_with_the_same_bits() {
 /// D3 and D4 of the experiments: 1,000 digits of which 400 have a wrong label, 100 trusted, 697 to test.
 fn digits_run(kind: Kind, rate: f64, seed: u64) -> (f64, f64) {
     let mut rng = rng(seed);
-    let [train, trusted, test] = digits::<f32>().unwrap().split([1000, 100, 697], &mut rng).unwrap();
+    let all = digits::<f32>().unwrap();
+    let [trusted, others] = all.draw_evenly(100, &mut rng).unwrap();
+    let (train, test) = others.split_at(1000);
+    let (train, trusted, test) = (all.select(train), all.select(&trusted), all.select(test));
     let labels = Noise::UniformOther(0.4).apply(train.labels(), 10, &mut rng).unwrap();
     let wrong: Vec<bool> = labels.iter().zip(train.labels()).map(|(a, b)| a != b).collect();
     let noisy = train.with_labels(labels).unwrap();
@@ -212,10 +215,10 @@ fn both_methods_beat_plain_training_on_noisy_digits() {
         (runs.iter().map(|r| r.0).sum::<f64>() / 3.0, runs.iter().map(|r| r.1).sum::<f64>() / 3.0)
     };
     let (plain, l2rw) = (mean(Kind::Uniform, 0.1), mean(Kind::L2rw, 0.1));
-    assert!(l2rw.0 > plain.0 + 0.15 && l2rw.1 < 0.45, "{plain:?} {l2rw:?}");
+    assert!(l2rw.0 > plain.0 + 0.15 && l2rw.1 < 0.4, "{plain:?} {l2rw:?}");
     let meta = |rate: f64| mean(Kind::MetaWeightNet { rate, normalize: true }, 0.02);
     let (plain, learnt, too_fast) = (mean(Kind::Uniform, 0.02), meta(1e-3), meta(1e-2));
-    assert!(learnt.0 > plain.0 + 0.04 && learnt.1 < 0.2, "{plain:?} {learnt:?}");
+    assert!(learnt.0 > plain.0 + 0.04 && learnt.1 < 0.3, "{plain:?} {learnt:?}");
     // Ten times the rate, and V is the same for every loss before it has learnt anything: the noise is memorised.
     assert!((too_fast.0 - plain.0).abs() < 0.02 && (too_fast.1 - 1.0).abs() < 0.01, "{plain:?} {too_fast:?}");
 }

@@ -164,31 +164,14 @@ fn split<E: Element>(
     if train == 0 || trusted == 0 || train + trusted > all.len() {
         return Err(format!("--sizes {train},{trusted}: there are {} examples to divide", all.len()).into());
     }
-    // Trusted examples are few: as many of each class as can be.
-    let order = nn::data::shuffled(all.len(), rng);
-    let share = trusted.div_ceil(all.classes());
-    let mut taken = vec![0; all.classes()];
-    let (mut chosen, mut others) = (Vec::with_capacity(trusted), Vec::with_capacity(all.len()));
-    for i in order {
-        let taken = &mut taken[all.labels()[i]];
-        if chosen.len() < trusted && *taken < share {
-            *taken += 1;
-            chosen.push(i);
-        } else {
-            others.push(i);
-        }
-    }
-    // A class may have fewer than its share.
-    while chosen.len() < trusted {
-        chosen.extend(others.pop());
-    }
-    let (trusted, (rows, rest)) = (&chosen[..], others.split_at(train));
+    let [trusted, others] = all.draw_evenly(trusted, rng)?;
+    let (rows, rest) = others.split_at(train);
     let test = match test {
         Some(test) => Some(test.clone()),
         None if rest.is_empty() => None,
         None => Some(all.select(rest)),
     };
-    Ok(Examples { train: all.select(rows), trusted: all.select(trusted), test, truth: None, rows: rows.to_vec() })
+    Ok(Examples { train: all.select(rows), trusted: all.select(&trusted), test, truth: None, rows: rows.to_vec() })
 }
 
 /// A file by its name, or its name with `.gz`, or the older name with a dot before `idx`.

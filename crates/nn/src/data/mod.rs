@@ -124,6 +124,33 @@ impl<E: Element> Dataset<E> {
             self.select(&order[start - size..start])
         }))
     }
+
+    /// The numbers of so many examples drawn at random, as many of each class as can be, and those of all others in random
+    /// order. For the trusted examples, which are few: a class that none of them shows cannot be learnt from them.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`](crate::Error::Configuration) if there are not enough examples.
+    pub fn draw_evenly(&self, count: usize, rng: &mut Rng) -> Result<[Vec<usize>; 2]> {
+        if count > self.len() {
+            return configuration("draw", format!("{count} of {} examples", self.len()));
+        }
+        let share = count.div_ceil(self.classes.max(1));
+        let mut taken = vec![0; self.classes];
+        let (mut chosen, mut others) = (Vec::with_capacity(count), Vec::with_capacity(self.len() - count));
+        for i in shuffled(self.len(), rng) {
+            let taken = &mut taken[self.labels[i]];
+            if chosen.len() < count && *taken < share {
+                *taken += 1;
+                chosen.push(i);
+            } else {
+                others.push(i);
+            }
+        }
+        // A class may have fewer than its share.
+        let rest = others.len() - (count - chosen.len());
+        chosen.extend(others.drain(rest..));
+        Ok([chosen, others])
+    }
 }
 
 /// `0..n` in random order.
