@@ -48,16 +48,16 @@ pub(crate) struct Reweight {
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 
-    /// Noisy examples: comma-separated numbers and a label
-    #[arg(long, value_name = "CSV", requires = "clean")]
+    /// Noisy examples: comma-separated numbers and a label; or two arrays of NumPy, FEATURES.npy,LABELS.npy
+    #[arg(long, value_name = "FILE", requires = "clean")]
     pub(crate) train: Option<PathBuf>,
 
     /// Trusted examples, in the same columns
-    #[arg(long, value_name = "CSV", requires = "train")]
+    #[arg(long, value_name = "FILE", requires = "train")]
     pub(crate) clean: Option<PathBuf>,
 
     /// Examples to measure accuracy on; without them, it is measured on the trusted ones
-    #[arg(long, value_name = "CSV", requires = "train")]
+    #[arg(long, value_name = "FILE", requires = "train")]
     pub(crate) test: Option<PathBuf>,
 
     /// The label's column: its name, or its position from 0; guessed if not given
@@ -73,7 +73,7 @@ pub(crate) struct Reweight {
     pub(crate) classes: Vec<usize>,
 
     /// Add label noise, to experiment: uniform:RATE (over all classes), uniform-other:RATE (over the others), flip:RATE (to the
-    /// next class), flip:RATE:CLASS
+    /// next class), flip:RATE:CLASS, asym:FILE (probabilities as comma-separated numbers, a line for each class)
     #[arg(long)]
     pub(crate) noise: Option<Noise>,
 
@@ -134,6 +134,10 @@ pub(crate) struct Reweight {
     #[arg(long, default_value_t = 1.0)]
     pub(crate) inner_rate: f64,
 
+    /// After hyper-cleaning, train anew, as plain training does, on the examples whose weight is at least a half and the trusted ones
+    #[arg(long)]
+    pub(crate) refit: bool,
+
     /// f32 or f64
     #[arg(long, default_value = "f32", value_parser = ["f32", "f64"])]
     pub(crate) precision: String,
@@ -162,8 +166,8 @@ pub(crate) struct Predict {
     #[arg(long, value_name = "FILE")]
     pub(crate) model: PathBuf,
 
-    /// The rows
-    #[arg(value_name = "CSV")]
+    /// The rows: comma-separated numbers, or an array of NumPy
+    #[arg(value_name = "FILE")]
     pub(crate) rows: PathBuf,
 }
 

@@ -3,7 +3,7 @@
 use crate::args;
 use autodiff::{Element, Tensor, Value};
 use bilevel::Archive;
-use nn::data::{Standardize, numbers};
+use nn::data::{Standardize, npy, numbers};
 use nn::{Activation, Mlp, loss};
 
 type Failure = Box<dyn std::error::Error>;
@@ -42,7 +42,17 @@ fn predict<E: Element>(args: &args::Predict, archive: &Archive<E>) -> Result<(),
             params.push(found.ok_or_else(|| format!("{file}: `{name}` of shape {shape:?} is missing"))?.clone());
         }
     }
-    let rows: Tensor<E> = numbers(&args.rows, &features, label)?;
+    let rows: Tensor<E> = if args.rows.extension().is_some_and(|e| e == "npy") {
+        let rows = npy::<E>(&args.rows)?;
+        let width: usize = rows.dims().iter().skip(1).product();
+        if rows.rank() < 2 || width != features.len() {
+            let (rows, shape) = (args.rows.display(), rows.dims());
+            return Err(format!("{rows}: shape {shape:?} for examples of {} features", features.len()).into());
+        }
+        rows.reshape(&[rows.dims()[0], width])
+    } else {
+        numbers(&args.rows, &features, label)?
+    };
     let rows = standardize.rows(&rows)?;
     let logits = mlp.forward(&params, &rows);
     let probabilities = logits.softmax(&[1]);

@@ -140,6 +140,56 @@ fn ones_own_files_give_weights_a_model_and_a_report() {
     assert_eq!(hypertape(&["predict", "--model", &model, &bare]).stdout, predicted.stdout);
 }
 
+/// The rows of a file of clouds as two files of NumPy: features as f64, labels as bytes.
+fn arrays(folder: &Folder, name: &str, csv: &str) -> String {
+    let npy = |descr: &str, shape: String, numbers: Vec<u8>| {
+        let header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}\n");
+        [b"\x93NUMPY\x01\x00", &(header.len() as u16).to_le_bytes()[..], header.as_bytes(), &numbers].concat()
+    };
+    let rows: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.splitn(3, ',').collect()).collect();
+    let x = rows.iter().flat_map(|r| [&r[0], &r[1]]).flat_map(|x| x.parse::<f64>().unwrap().to_le_bytes()).collect();
+    let y = rows.iter().map(|r| u8::from(r[2] == "up")).collect();
+    let paths = [folder.path(&format!("{name}-x.npy")), folder.path(&format!("{name}-y.npy"))];
+    fs::write(&paths[0], npy("<f8", format!("({}, 2)", rows.len()), x)).unwrap();
+    fs::write(&paths[1], npy("|u1", format!("({},)", rows.len()), y)).unwrap();
+    paths.join(",")
+}
+
+#[test]
+fn arrays_of_numpy_say_what_the_same_rows_as_text_say() {
+    let folder = Folder::new("npy");
+    let (noisy, trusted) = (clouds(200, Some(4), 1), clouds(40, None, 2));
+    // The classes in the same order: `down` is 0.
+    let csv = [folder.file("train.csv", &noisy), folder.file("clean.csv", &trusted)];
+    let npy = [arrays(&folder, "train", &noisy), arrays(&folder, "clean", &trusted)];
+    let asym = folder.file("asym.csv", "0.8,0.2\n0,1\n");
+    let mut read = Vec::new();
+    for (name, [train, clean]) in [("csv", &csv), ("npy", &npy)] {
+        let out = folder.path(name);
+        let noise = format!("asym:{asym}");
+        let mut args = vec!["reweight", "--train", train, "--clean", clean, "--out", &out, "--noise", &noise];
+        args.extend(["--methods", "l2rw,hyper-cleaning:truncated:3", "--inner-steps", "10", "--refit", "--quiet"]);
+        args.extend(["--epochs", "8", "--hidden", "8", "--seeds", "1"]);
+        let run = hypertape(&args);
+        assert!(run.status.success(), "{}", text(&run.stderr));
+        let weights = fs::read_to_string(Path::new(&out).join("weights.csv")).unwrap();
+        read.push(weights.replace("\"down, or so\"", "0").replace("up", "1"));
+        let results: serde_json::Value =
+            serde_json::from_slice(&fs::read(Path::new(&out).join("results.json")).unwrap()).unwrap();
+        assert!(results["noise_convention"].as_str().unwrap().contains("the row of its class"), "{results}");
+        let model = Path::new(&out).join("model.safetensors").display().to_string();
+        let features = clean.split_once(',').map_or(clean.as_str(), |(features, _)| features);
+        read.push(
+            text(&hypertape(&["predict", "--model", &model, features]).stdout)
+                .replace("\"down, or so\"", "0")
+                .replace("up", "1"),
+        );
+    }
+    assert!(read[0].lines().count() == 201 && read[1].lines().count() == 41);
+    assert_eq!(read[0], read[2]);
+    assert_eq!(read[1], read[3]);
+}
+
 #[test]
 fn a_run_that_is_killed_anywhere_goes_on_to_the_same_bytes() {
     let folder = Folder::new("killed");
@@ -211,6 +261,9 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
     let renamed = folder.file("renamed.csv", "x,z,kind\n1,2,up\n");
     let binary = folder.path("binary.csv");
     fs::write(&binary, [0x1f, 0x8b, 0, 1, 2, 3, 255, 254, 10, 7]).unwrap();
+    let array = folder.path("array.npy");
+    fs::write(&array, b"\x93NUMPY\x01\x00\x10\x00{'descr': '<f4'}\n").unwrap();
+    let asym = folder.file("asym.csv", "0.5,0.6\n0,1\n");
     let semicolons = folder.file("semicolons.csv", "x;y;kind\n1;2;up\n");
     let nowhere = folder.path("nowhere.csv");
     let taken = folder.file("taken", "a file, not a folder");
@@ -255,6 +308,11 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         (with(&["--methods", "hyper-cleaning:newton"]), "no method"),
         (with(&["--noise", "loud"]), "loud"),
         (with(&["--noise", "uniform:1.5"]), "not between 0 and 1"),
+        (with(&["--noise", &format!("asym:{asym}")]), "row 0: the sum is 1.1"),
+        (with(&["--noise", &format!("asym:{nowhere}")]), "nowhere.csv"),
+        (train(&array), "two arrays are needed"),
+        (train(&format!("{array},{array}")), "its header has no `fortran_order`"),
+        (train(&format!("{array},{}", folder.path("no.npy"))), "array.npy"),
         (with(&["--imbalance", "0.5"]), "at least 1"),
         (with(&["--epochs", "0"]), "0"),
         (with(&["--seeds", "0"]), "0"),

@@ -12,12 +12,12 @@ pub enum Error {
         /// What is wrong with it, and what would do.
         reason: String,
     },
-    /// A line of a data file that cannot be read.
-    #[error("{file}, line {line}: {reason}")]
+    /// A data file that cannot be read, or a line of it.
+    #[error("{file}{}: {reason}", match line { 0 => String::new(), line => format!(", line {line}") })]
     Data {
         /// The file.
         file: String,
-        /// The line, from 1.
+        /// The line, from 1; 0 if it is not one line's fault.
         line: usize,
         /// What is wrong there.
         reason: String,

@@ -108,7 +108,7 @@ fn words<E: Element>(
         source.schema.classes.len(),
         args.seeds
     );
-    if let Some(noise) = args.noise {
+    if let Some(noise) = &args.noise {
         let wrong = summary.wrong.as_ref().map_or(0, |w| w.iter().filter(|w| **w).count());
         text += &format!(" For the experiment, noise was added ({noise}): {wrong} labels of the first seed are wrong.");
     }
@@ -268,8 +268,15 @@ fn suspects<E: Element>(
     let mut text = String::new();
     if let Some(side) = source.side {
         text += "<div class=\"suspects\">";
+        // In the units of the file; brighter than 1 is scaled down.
+        let pixels = |i: usize| -> Vec<f64> {
+            let row = examples.train.inputs().row(i);
+            let scales = source.standardize.deviation.iter().zip(&source.standardize.mean);
+            row.data().iter().zip(scales).map(|(x, (deviation, mean))| x.to_f64() * deviation + mean).collect()
+        };
+        let brightest = shown.clone().flat_map(|&i| pixels(i)).fold(1.0, f64::max);
         for &i in shown {
-            let pixels: Vec<f64> = examples.train.inputs().row(i).data().iter().map(|x| x.to_f64()).collect();
+            let pixels: Vec<f64> = pixels(i).iter().map(|p| p / brightest).collect();
             let picture = chart::picture(&format!("row {}", examples.rows[i]), &pixels, side);
             write!(
                 text,

@@ -7,7 +7,7 @@ use autodiff::{Element, Tensor};
 use bilevel::{Adam, Archive};
 use nn::cleaning::HyperCleaning;
 use nn::data::Dataset;
-use nn::reweight::{Setup, Training, example_weight};
+use nn::reweight::{Kind, Setup, Training, example_weight};
 use nn::train::{Schedule, Settings, evaluate};
 use nn::{Init, Mlp};
 use std::ops::ControlFlow;
@@ -70,10 +70,25 @@ impl<E: Element> Run<'_, E> {
         Ok(if self.file.exists() { Some(Archive::load(&self.file)?) } else { None })
     }
 
+    fn setup(&self, kind: Kind) -> Setup {
+        let args = self.args;
+        let epochs = args.epochs as usize;
+        Setup {
+            mlp: self.mlp.clone(),
+            init: Init::He,
+            kind,
+            settings: Settings { epochs, batch: args.batch, rate: Schedule::LastFifth(args.rate) },
+            trusted_batch: args.clean_batch,
+            momentum: args.momentum,
+            decay: args.decay,
+            seed: self.seed,
+        }
+    }
+
     fn steps(
         &self,
         on: On,
-        kind: nn::reweight::Kind,
+        kind: Kind,
         tick: &mut dyn FnMut(usize) -> ControlFlow<()>,
     ) -> Result<Option<Record<E>>, Failure> {
         let (noisy, trusted) = (&self.examples.train, &self.examples.trusted);
@@ -92,19 +107,8 @@ impl<E: Element> Run<'_, E> {
                 &made
             }
         };
-        let args = self.args;
-        let epochs = args.epochs as usize;
-        let setup = Setup {
-            mlp: self.mlp.clone(),
-            init: Init::He,
-            kind,
-            settings: Settings { epochs, batch: args.batch, rate: Schedule::LastFifth(args.rate) },
-            trusted_batch: args.clean_batch,
-            momentum: args.momentum,
-            decay: args.decay,
-            seed: self.seed,
-        };
-        let mut training = Training::new(setup, train, trusted)?;
+        let epochs = self.args.epochs as usize;
+        let mut training = Training::new(self.setup(kind), train, trusted)?;
         let mut seen = Archive::<E>::default();
         if let Some(saved) = self.saved()? {
             training.restore(&saved, &self.file)?;
@@ -133,6 +137,18 @@ impl<E: Element> Run<'_, E> {
         }
         let weights = self.method.weighs().then(|| training.weights());
         Ok(Some(record(training.params().to_vec(), weights, &seen)))
+    }
+
+    /// The parameters of plain training on what was not flagged and what is trusted.
+    fn refit(&self, flagged: &[bool]) -> Result<Vec<Tensor<E>>, Failure> {
+        let (noisy, trusted) = (&self.examples.train, &self.examples.trusted);
+        let kept: Vec<usize> = (0..noisy.len()).filter(|&i| !flagged[i]).collect();
+        let both = noisy.select(&kept).concat(trusted)?;
+        let mut training = Training::new(self.setup(Kind::Uniform), &both, trusted)?;
+        while !training.is_done() {
+            training.epoch()?;
+        }
+        Ok(training.params().to_vec())
     }
 
     fn hyper_cleaning(
@@ -174,7 +190,8 @@ impl<E: Element> Run<'_, E> {
             }
             let weights: Vec<E> = learnt.weights.iter().map(|&w| E::from_f64(w)).collect();
             seen.tensors.insert("weights".into(), Tensor::from(weights));
-            seen.put("params", &learnt.params);
+            let params = if self.args.refit { self.refit(&learnt.flagged())? } else { learnt.params };
+            seen.put("params", &params);
             seen.save(&self.file)?;
             std::fs::remove_file(&state)?;
         }

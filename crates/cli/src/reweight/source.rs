@@ -2,7 +2,7 @@
 
 use crate::args;
 use autodiff::Element;
-use nn::data::{Dataset, LabelColumn, Schema, Standardize, csv, digits, idx, imbalance};
+use nn::data::{Dataset, LabelColumn, Schema, Standardize, csv, digits, idx, imbalance, npy_pair, npy_shape};
 use nn::{Rng, rng};
 use std::path::{Path, PathBuf};
 
@@ -52,7 +52,7 @@ impl<E: Element> Source<E> {
         }
         let label: LabelColumn = args.label.as_deref().unwrap_or_default().parse()?;
         let label = if args.label.is_none() { LabelColumn::Guess } else { label };
-        let (noisy, schema) = csv::<E>(train, &label, None)?;
+        let (noisy, schema) = read::<E>(train, &label, None)?;
         if schema.classes.len() < 2 {
             return Err(
                 format!("{}: all labels are `{}`; nothing can be learnt", train.display(), schema.classes[0]).into()
@@ -62,7 +62,7 @@ impl<E: Element> Source<E> {
         let label = if schema.header { label } else { LabelColumn::Index(schema.label) };
         let standardize = Standardize::fit(&noisy);
         let ready = |path: &PathBuf| -> Result<Dataset<E>, Failure> {
-            Ok(standardize.apply(&csv::<E>(path, &label, Some(&schema))?.0)?)
+            Ok(standardize.apply(&read::<E>(path, &label, Some(&schema))?.0)?)
         };
         let examples = Examples {
             trusted: ready(&clean.to_path_buf())?,
@@ -71,8 +71,12 @@ impl<E: Element> Source<E> {
             train: standardize.apply(&noisy)?,
             truth: None,
         };
+        let side = match arrays(train) {
+            Some([features, _]) => side(&npy_shape(&features)?),
+            None => None,
+        };
         let name = train.display().to_string();
-        Ok(Self { kind: Loaded::Files(Box::new(examples)), schema, standardize, side: None, name })
+        Ok(Self { kind: Loaded::Files(Box::new(examples)), schema, standardize, side, name })
     }
 
     fn named(args: &args::Reweight) -> Result<Self, Failure> {
@@ -152,6 +156,37 @@ impl<E: Element> Source<E> {
             examples.truth = Some(truth);
         }
         Ok(examples)
+    }
+}
+
+/// Examples from a comma-separated file, or from two of NumPy's.
+fn read<E: Element>(
+    path: &Path,
+    label: &LabelColumn,
+    schema: Option<&Schema>,
+) -> Result<(Dataset<E>, Schema), Failure> {
+    Ok(match arrays(path) {
+        Some([features, labels]) => npy_pair(&features, &labels, schema)?,
+        None if path.extension().is_some_and(|e| e == "npy") => {
+            let path = path.display();
+            return Err(format!("{path}: two arrays are needed: --train FEATURES.npy,LABELS.npy").into());
+        }
+        None => csv(path, label, schema)?,
+    })
+}
+
+/// `FEATURES.npy,LABELS.npy`, apart.
+fn arrays(path: &Path) -> Option<[PathBuf; 2]> {
+    let text = path.to_str()?;
+    let end = text.find(".npy,")? + ".npy".len();
+    Some([PathBuf::from(&text[..end]), PathBuf::from(&text[end + 1..])])
+}
+
+/// The side of square pictures: arrays `[examples, side, side]`, or with one channel.
+fn side(shape: &[usize]) -> Option<usize> {
+    match *shape {
+        [_, a, b] | [_, 1, a, b] | [_, a, b, 1] if a == b => Some(a),
+        _ => None,
     }
 }
 

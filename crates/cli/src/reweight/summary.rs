@@ -70,8 +70,8 @@ impl Summary {
             "classes": source.schema.classes,
             "examples": { "train": first.train.len(), "trusted": first.trusted.len(),
                 "test": first.test.as_ref().map(nn::data::Dataset::len) },
-            "noise": args.noise.map(|n| n.to_string()),
-            "noise_convention": args.noise.map(convention),
+            "noise": args.noise.as_ref().map(ToString::to_string),
+            "noise_convention": args.noise.as_ref().map(convention),
             "imbalance": args.imbalance,
             "network": mlp.sizes(),
             "epochs": args.epochs,
@@ -83,6 +83,7 @@ impl Summary {
             "decay": args.decay,
             "inner_steps": args.inner_steps,
             "inner_rate": args.inner_rate,
+            "refit": args.refit,
             "precision": args.precision,
             "seeds": seeds,
             "accuracy_on": judged,
@@ -174,12 +175,13 @@ impl Entry {
 }
 
 /// What the noise did, in words.
-fn convention(noise: nn::data::Noise) -> &'static str {
+fn convention(noise: &nn::data::Noise) -> &'static str {
     match noise {
         nn::data::Noise::Uniform(_) => "each label redrawn with this probability, uniformly over all classes",
         nn::data::Noise::UniformOther(_) => {
             "exactly this fraction of the labels moved to one of the other classes, uniformly"
         }
+        nn::data::Noise::Asymmetric(_) => "each label redrawn by the probabilities in the row of its class",
         nn::data::Noise::Next(_) => "each label replaced by the next class with this probability",
         _ => "each label replaced by the class with this probability; labels of that class stay",
     }

@@ -6,8 +6,10 @@ mod digits;
 mod idx;
 mod imbalance;
 mod noise;
+mod npy;
 mod standardize;
 mod table;
+mod transition;
 
 #[cfg(feature = "digits")]
 pub use digits::digits;
@@ -15,8 +17,10 @@ pub use digits::digits;
 pub use idx::idx;
 pub use imbalance::imbalance;
 pub use noise::Noise;
+pub use npy::{npy, npy_pair, npy_shape};
 pub use standardize::Standardize;
 pub use table::{LabelColumn, Schema, csv, numbers, read_csv};
+pub use transition::Transition;
 
 use crate::Rng;
 use crate::error::{Result, configuration};

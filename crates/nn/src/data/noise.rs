@@ -1,14 +1,15 @@
 //! Label noise, with its convention stated.
 
-use super::shuffled;
+use super::{Transition, shuffled};
 use crate::Rng;
 use crate::error::{Error, Result, configuration};
 use rand::RngExt;
 use std::fmt;
+use std::path::Path;
 use std::str::FromStr;
 
 /// Which labels are changed, and to what.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Noise {
     /// Each label is redrawn with this probability, uniformly over **all** classes: on average `rate·(1 − 1/classes)`
@@ -26,6 +27,8 @@ pub enum Noise {
     },
     /// Each label is replaced by that of the next class (the last by the first) with this probability.
     Next(f64),
+    /// Each label is redrawn by the probabilities in the row of its class.
+    Asymmetric(Transition),
 }
 
 impl fmt::Display for Noise {
@@ -35,19 +38,21 @@ impl fmt::Display for Noise {
             Self::UniformOther(rate) => write!(f, "uniform-other:{rate}"),
             Self::Flip { rate, to } => write!(f, "flip:{rate}:{to}"),
             Self::Next(rate) => write!(f, "flip:{rate}"),
+            Self::Asymmetric(transition) => write!(f, "asym:{}", transition.name()),
         }
     }
 }
 
-/// `uniform:RATE`, `uniform-other:RATE`, `flip:RATE` or `flip:RATE:CLASS`, as `Display` writes it; a bare rate is
-/// `uniform-other`.
+/// `uniform:RATE`, `uniform-other:RATE`, `flip:RATE`, `flip:RATE:CLASS` or `asym:FILE`, as `Display` writes it; a bare rate is
+/// `uniform-other`. The file, read at once, is that of [`Transition::read`].
 impl FromStr for Noise {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
         let wrong = || {
-            let reason =
-                format!("`{text}` is none of uniform:RATE, uniform-other:RATE, flip:RATE, flip:RATE:CLASS, RATE");
+            let reason = format!(
+                "`{text}` is none of uniform:RATE, uniform-other:RATE, flip:RATE, flip:RATE:CLASS, asym:FILE, RATE"
+            );
             Error::Configuration { setting: "noise", reason }
         };
         let (name, values) = text.split_once(':').unwrap_or(("uniform-other", text));
@@ -63,6 +68,7 @@ impl FromStr for Noise {
                 let Some((value, to)) = values.split_once(':') else { return Ok(Self::Next(rate(values)?)) };
                 Ok(Self::Flip { rate: rate(value)?, to: to.parse().map_err(|_| wrong())? })
             }
+            "asym" => Ok(Self::Asymmetric(Transition::read(Path::new(values))?)),
             _ => Err(wrong()),
         }
     }
@@ -72,14 +78,17 @@ impl Noise {
     /// The noisy labels.
     ///
     /// # Errors
-    /// [`Error::Configuration`](crate::Error::Configuration) for a rate outside [0, 1], or too few classes.
+    /// [`Error::Configuration`](crate::Error::Configuration) for a rate outside [0, 1], too few classes, or a transition matrix
+    /// of another number of classes.
     pub fn apply(&self, labels: &[usize], classes: usize, rng: &mut Rng) -> Result<Vec<usize>> {
-        let (Self::Uniform(rate) | Self::UniformOther(rate) | Self::Flip { rate, .. } | Self::Next(rate)) = *self;
-        if !(0.0..=1.0).contains(&rate) {
+        if let Self::Uniform(rate) | Self::UniformOther(rate) | Self::Flip { rate, .. } | Self::Next(rate) = *self
+            && !(0.0..=1.0).contains(&rate)
+        {
             return configuration("noise", format!("rate {rate} is not between 0 and 1"));
         }
         let mut noisy = labels.to_vec();
         match *self {
+            Self::Asymmetric(ref transition) => transition.redraw(&mut noisy, classes, rng)?,
             Self::Uniform(rate) => {
                 for label in &mut noisy {
                     if rng.random_bool(rate) {

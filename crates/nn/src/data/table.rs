@@ -184,7 +184,7 @@ pub fn numbers<E: Element>(path: &Path, features: &[String], label: usize) -> Re
 }
 
 /// A field that must be a number.
-fn finite(text: &str, name: &str) -> std::result::Result<f64, String> {
+pub(super) fn finite(text: &str, name: &str) -> std::result::Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if x.is_finite() => Ok(x),
         _ if text.is_empty() => Err(format!("`{name}` is missing")),
@@ -193,19 +193,19 @@ fn finite(text: &str, name: &str) -> std::result::Result<f64, String> {
 }
 
 /// The records of a file, one at a time, with the number of their line.
-struct Lines<R> {
+pub(super) struct Lines<R> {
     reader: csv::Reader<R>,
-    record: csv::ByteRecord,
+    pub(super) record: csv::ByteRecord,
 }
 
 impl<R: Read> Lines<R> {
-    fn new(source: R) -> Self {
+    pub(super) fn new(source: R) -> Self {
         let mut builder = csv::ReaderBuilder::new();
         let reader = builder.has_headers(false).flexible(true).trim(csv::Trim::All).from_reader(source);
         Self { reader, record: csv::ByteRecord::new() }
     }
 
-    fn next(&mut self) -> std::result::Result<Option<u64>, String> {
+    pub(super) fn next(&mut self) -> std::result::Result<Option<u64>, String> {
         let found = self.reader.read_byte_record(&mut self.record).map_err(|e| e.to_string())?;
         Ok(found.then(|| self.record.position().map_or(0, csv::Position::line)))
     }
