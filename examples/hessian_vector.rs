@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let third = grad(
         |p| {
             let g = grad(|p| objective(&mlp, p, &x, &y), p).expect("every parameter matters");
-            g.iter().zip(&v).map(|(g, v)| (g * &g.constant(v)).sum_all()).sum()
+            g.iter().zip(&v).map(|(g, v)| (g * g.constant(v)).sum_all()).sum()
         },
         params,
     )?;

@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut h = Tensor::zeros(&[d]);
     for v in iterates[..STEPS].iter().rev() {
         let (_, back) = vjp(|x| vec![ridge.step(&x[0], &x[1])], &[u.clone(), v.clone()], &[alpha])?;
-        h = h + &back[0];
+        h += &back[0];
         alpha = back[1].clone();
     }
     println!("through the run         {h:.6}, {STEPS} iterates kept");

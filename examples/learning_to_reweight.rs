@@ -22,7 +22,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let noisy = train.with_labels(labels)?;
     let mlp = Mlp::new(&[64, 128, 10], Activation::Relu)?;
 
-    println!("weights of the first 12 examples, before and after five epochs of plain training ('x': the label is wrong)");
+    println!(
+        "weights of the first 12 examples, before and after five epochs of plain training ('x': the label is wrong)"
+    );
     let twelve: Vec<usize> = (0..12).collect();
     let mark: Vec<&str> = wrong[..12].iter().map(|w| if *w { "x" } else { "." }).collect();
     println!("  {}", mark.iter().map(|m| format!("{m:>5}")).collect::<String>());
@@ -72,7 +74,7 @@ fn weights(
     // (θ, ε) ↦ Σ εᵢ ℓᵢ, and its gradient by θ.
     let shapes: Vec<_> = params.iter().map(Value::shape).chain([Shape::from_slice(&[batch.len()])]).collect();
     let weighted = Program::record_shapes(&shapes, |a| {
-        let (x, y) = (a[0].constant(batch.inputs()), a[0].constant(&targets(batch)));
+        let (x, y) = (a[0].constant(batch.inputs()), a[0].constant(targets(batch)));
         vec![(a[p] * loss::cross_entropy(&mlp.forward(&a[..p], &x), &y)).sum_all()]
     })?;
     let by_params = weighted.grad(&(0..p).collect::<Vec<_>>())?;
@@ -80,7 +82,7 @@ fn weights(
     let ahead = Program::record_shapes(&shapes, |a| {
         let gradient = by_params.eval(a);
         let moved: Vec<_> = a[..p].iter().zip(gradient).map(|(p, g)| *p - g * RATE).collect();
-        let (x, y) = (a[0].constant(trusted.inputs()), a[0].constant(&targets(trusted)));
+        let (x, y) = (a[0].constant(trusted.inputs()), a[0].constant(targets(trusted)));
         vec![loss::mean_cross_entropy(&mlp.forward(&moved, &x), &y)]
     })?;
     let zeros = Tensor::zeros(&[batch.len()]);

@@ -134,6 +134,10 @@ pub(crate) struct Reweight {
     #[arg(long, default_value_t = 1.0)]
     pub(crate) inner_rate: f64,
 
+    /// What is added to the inner Hessian by hyper-cleaning:implicit-cg; more of it for hidden layers
+    #[arg(long, default_value_t = 1e-3)]
+    pub(crate) damping: f64,
+
     /// After hyper-cleaning, train anew, as plain training does, on the examples whose weight is at least a half and the trusted ones
     #[arg(long)]
     pub(crate) refit: bool,

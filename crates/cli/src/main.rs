@@ -9,7 +9,6 @@ mod interrupt;
 mod measure;
 mod modes;
 mod output;
-mod palette;
 mod picture;
 mod predict;
 mod reweight;

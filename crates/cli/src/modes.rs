@@ -42,7 +42,7 @@ pub(crate) fn run(args: &args::Modes) -> Result<(), Box<dyn Error>> {
     let mut out = sinks.write::<Box<dyn Error>>(
         || Ok(serde_json::to_string_pretty(&bench)?),
         || Ok(report::csv(&bench)?),
-        || Ok(report::svg(&bench)?),
+        || report::svg(&bench),
     )?;
     out.line(&report::table(&bench))?;
     Ok(())

@@ -55,7 +55,7 @@ impl Sinks {
         self,
         json: impl FnOnce() -> Result<String, E>,
         csv: impl FnOnce() -> Result<String, E>,
-        svg: impl FnOnce() -> Result<String, E>,
+        svg: impl FnOnce() -> String,
     ) -> Result<Stream, Box<dyn std::error::Error>> {
         let stream = Stream::new(self.to_stdout() > 0);
         if let Some(sink) = self.json {
@@ -65,7 +65,7 @@ impl Sinks {
             sink.write(&csv().map_err(Into::into)?)?;
         }
         if let Some(sink) = self.svg {
-            sink.write(&svg().map_err(Into::into)?)?;
+            sink.write(&svg())?;
         }
         Ok(stream)
     }

@@ -322,6 +322,7 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         (with(&["--rate", "nan"]), "positive"),
         (with(&["--momentum", "1"]), "below 1"),
         (with(&["--decay", "-0.1"]), "-0.1"),
+        (with(&["--damping", "nan"]), "--damping NaN"),
         (with(&["--hidden", "12,many"]), "--hidden 12,many"),
         (with(&["--precision", "f16"]), "f16"),
         (with(&["--sizes", "10,10"]), "--data"),

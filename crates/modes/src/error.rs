@@ -33,9 +33,6 @@ pub enum Error {
     /// The engine's.
     #[error(transparent)]
     Autodiff(#[from] autodiff::Error),
-    /// A plot that could not be drawn.
-    #[error("the plot: {0}")]
-    Plot(String),
     /// A file that could not be written.
     #[error(transparent)]
     Csv(#[from] csv::Error),

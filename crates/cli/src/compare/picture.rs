@@ -1,9 +1,7 @@
 //! The comparison as a drawing: error against cost, error against memory.
 
-use crate::palette::color;
 use bilevel::{Comparison, Row};
-use plotters::prelude::*;
-use std::error::Error;
+use figures::{Figure, Series, method_color, panels};
 
 /// Errors below this are drawn at it: they are rounding.
 const LEAST: f64 = 1e-17;
@@ -14,65 +12,19 @@ fn evaluations(row: &Row) -> f64 {
 }
 
 /// The comparison as an SVG document.
-pub(super) fn svg(name: &str, comparison: &Comparison) -> Result<String, Box<dyn Error>> {
-    let rows: Vec<(&Row, f64)> = comparison
-        .methods
-        .iter()
-        .filter_map(|row| Some((row, row.relative_error.filter(|e| e.is_finite())?.max(LEAST))))
-        .collect();
-    let mut text = String::new();
-    {
-        let root = SVGBackend::with_string(&mut text, (980, 420)).into_drawing_area();
-        root.fill(&WHITE)?;
-        let panels = root.split_evenly((1, 2));
-        panel(&panels[0], &format!("{name}: error and evaluations"), "evaluations", &rows, evaluations)?;
-        panel(&panels[1], &format!("{name}: error and memory"), "bytes", &rows, |row| row.peak_bytes.max(1) as f64)?;
-        root.present()?;
-    }
-    Ok(text)
-}
-
-type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
-
-fn panel(
-    area: &Area<'_>,
-    caption: &str,
-    unit: &str,
-    rows: &[(&Row, f64)],
-    cost: impl Fn(&Row) -> f64,
-) -> Result<(), Box<dyn Error>> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let range = |values: &mut dyn Iterator<Item = f64>, room: f64| {
-        let (low, high) = values.fold((f64::INFINITY, 0.0_f64), |(l, h), x| (l.min(x), h.max(x)));
-        low / 2.0..high * room
+pub(super) fn svg(name: &str, comparison: &Comparison) -> String {
+    let with_error = |row: &Row| row.relative_error.filter(|e| e.is_finite()).map(|e| e.max(LEAST));
+    let panel = |unit: &str, cost: &dyn Fn(&Row) -> f64| {
+        let figure = Figure::new(format!("{name}: error and {unit}")).captioned().size(490.0, 420.0);
+        let figure = figure.x(unit).y("relative error").log_x().log_y();
+        comparison.methods.iter().fold(figure, |figure, row| match with_error(row) {
+            Some(error) => {
+                let point = Series::new(row.method.clone(), [(cost(row), error)]);
+                figure.points(point.color(method_color(&row.method)).radius(4.0))
+            }
+            None => figure,
+        })
     };
-    let x = range(&mut rows.iter().map(|(row, _)| cost(row)), 20.0);
-    let y = range(&mut rows.iter().map(|(_, error)| *error), 10.0);
-    let mut chart = ChartBuilder::on(area)
-        .caption(caption, ("sans-serif", 16))
-        .margin(10)
-        .x_label_area_size(36)
-        .y_label_area_size(70)
-        .build_cartesian_2d(x.log_scale(), y.log_scale())?;
-    chart
-        .configure_mesh()
-        .light_line_style(WHITE)
-        .x_desc(unit)
-        .y_desc("relative error")
-        .y_label_formatter(&|y| format!("{y:.0e}"))
-        .x_label_formatter(&|x| format!("{x:.0e}"))
-        .draw()?;
-    for (i, (row, error)) in rows.iter().enumerate() {
-        let color = color(i);
-        let at = (cost(row), *error);
-        chart.draw_series([Circle::new(at, 4, color.filled())])?;
-        // Labels of points that are close to each other stand in turns above and below.
-        let side = if i % 2 == 0 { -14 } else { 4 };
-        let label = EmptyElement::at(at)
-            + Text::new(row.method.clone(), (7, side), ("sans-serif", 12).into_font().color(&color));
-        chart.draw_series([label])?;
-    }
-    Ok(())
+    let both = [panel("evaluations", &evaluations), panel("bytes", &|row| row.peak_bytes.max(1) as f64)];
+    panels(&format!("{name}: error of each method against its cost"), &both, 2)
 }

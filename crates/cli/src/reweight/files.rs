@@ -74,7 +74,7 @@ fn settings_of(args: &args::Reweight, methods: &[&str]) -> String {
     format!(
         "data {:?} {:?} {:?} {:?} {:?} label {:?}\nsizes {:?} classes {:?} noise {:?} imbalance {:?}\nmethods {methods:?}\n\
          seed {} seeds {} hidden {} epochs {} batch {} clean batch {} rate {} meta rate {} momentum {} decay {}\n\
-         inner steps {} inner rate {} refit {} precision {}\n",
+         inner steps {} inner rate {} damping {} refit {} precision {}\n",
         args.data,
         path(&args.dir),
         path(&args.train),
@@ -97,6 +97,7 @@ fn settings_of(args: &args::Reweight, methods: &[&str]) -> String {
         args.decay,
         args.inner_steps,
         args.inner_rate,
+        args.damping,
         args.refit,
         args.precision
     )

@@ -1,5 +1,6 @@
 //! The ways to train, by name.
 
+use crate::args;
 use bilevel::{
     Adam, AugmentedLagrangian, Descent, GradientDescent, Implicit, Inner, Keep, Method as Bilevel, Penalty, Reverse,
     Schedule,
@@ -90,7 +91,8 @@ fn unknown(name: &str) -> String {
 
 impl Hypergradient {
     /// The method with so many inner steps.
-    pub(super) fn method<E: autodiff::Element>(self, steps: usize, rate: f64) -> Box<dyn Bilevel<E>> {
+    pub(super) fn method<E: autodiff::Element>(self, args: &args::Reweight) -> Box<dyn Bilevel<E>> {
+        let (steps, rate) = (args.inner_steps, args.inner_rate);
         let rule = GradientDescent::new(rate);
         let reverse = Reverse::new(rule.clone(), steps);
         let descent = Descent::steps(Adam::new(0.02), steps);
@@ -99,7 +101,7 @@ impl Hypergradient {
             Self::Truncated(k) => Box::new(reverse.last(k)),
             Self::Checkpointed => Box::new(reverse.keep(Keep::SquareRoot)),
             Self::ImplicitCg => {
-                let implicit = Implicit::cg(Inner::steps(rule, steps)).iterations(20).damping(1e-3);
+                let implicit = Implicit::cg(Inner::steps(rule, steps)).iterations(20).damping(args.damping);
                 Box::new(implicit.accept())
             }
             Self::Penalty => {

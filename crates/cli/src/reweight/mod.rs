@@ -1,6 +1,5 @@
 //! `hypertape reweight`.
 
-mod chart;
 mod files;
 mod method;
 mod report;
@@ -52,8 +51,10 @@ fn check(args: &args::Reweight) -> Result<(), Failure> {
     if !(0.0..1.0).contains(&args.momentum) {
         return Err(format!("--momentum {}: a number from 0 to below 1 is needed", args.momentum).into());
     }
-    if !(args.decay.is_finite() && args.decay >= 0.0) {
-        return Err(format!("--decay {}: it must not be negative", args.decay).into());
+    for (name, value) in [("--decay", args.decay), ("--damping", args.damping)] {
+        if !(value.is_finite() && value >= 0.0) {
+            return Err(format!("{name} {value}: it must not be negative").into());
+        }
     }
     Ok(())
 }

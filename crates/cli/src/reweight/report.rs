@@ -1,13 +1,12 @@
 //! The report: one HTML file that needs nothing beside it.
 
-use super::chart::{self, Axes, Line};
 use super::source::{Examples, Source};
-use super::summary::{Summary, learnt_curves};
+use super::summary::{Entry, Summary, learnt_curves};
 use super::{Results, run};
 use crate::args;
 use crate::measure::{mean_and_deviation, number, percent};
-use crate::palette::color;
 use autodiff::Element;
+use figures::{Figure, Series, color, method_color};
 use std::error::Error;
 use std::fmt::Write;
 
@@ -30,7 +29,6 @@ section { background: var(--card); border-radius: .5rem; padding: 1rem; margin: 
 svg { width: 100%; height: auto; display: block; }
 table { border-collapse: collapse; } th, td { padding: .2rem .7rem; text-align: right; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; }
-.legend span { margin-right: 1rem; white-space: nowrap; } .legend i { display: inline-block; width: .8rem; height: .8rem; border-radius: .2rem; margin-right: .3rem; }
 .suspects { display: grid; grid-template-columns: repeat(auto-fill, minmax(7rem, 1fr)); gap: .7rem; }
 .suspects figure { margin: 0; } figcaption { font-size: .8rem; }
 .wrong { font-weight: 700; }
@@ -60,16 +58,16 @@ pub(super) fn html<E: Element>(
     section(&mut page, "In words", &words(args, source, summary, examples, results))?;
     section(&mut page, "Methods", &table(summary))?;
     page.push_str("<div class=\"charts\">\n");
-    section(&mut page, "Accuracy over the epochs", &accuracy(summary)?)?;
+    section(&mut page, "Accuracy over the epochs", &accuracy(summary))?;
     let chosen = &results[summary.chosen];
     if let Some(weights) = &chosen.records[0].weights {
-        section(&mut page, &format!("Weights by {}", escape(&chosen.method.name)), &histogram(summary, weights)?)?;
+        section(&mut page, &format!("Weights by {}", escape(&chosen.method.name)), &histogram(summary, weights))?;
     }
-    if let Some(text) = roc(summary)? {
+    if let Some(text) = roc(summary) {
         section(&mut page, "Wrong label or not", &text)?;
     }
     if let Some(curves) = learnt_curves(results) {
-        section(&mut page, "What Meta-Weight-Net has learnt", &learnt(curves)?)?;
+        section(&mut page, "What Meta-Weight-Net has learnt", &learnt(curves))?;
     }
     page.push_str("</div>\n");
     if let Some(weights) = &chosen.records[0].weights {
@@ -165,90 +163,82 @@ fn table(summary: &Summary) -> String {
     text + "</table>"
 }
 
-fn legend<'a>(entries: impl IntoIterator<Item = (&'a str, plotters::style::RGBColor)>) -> String {
-    let one = |(name, c): (&str, plotters::style::RGBColor)| {
-        format!("<span><i style=\"background:rgb({},{},{})\"></i>{}</span>", c.0, c.1, c.2, escape(name))
-    };
-    format!("<p class=\"legend\">{}</p>", entries.into_iter().map(one).collect::<String>())
-}
-
-fn accuracy(summary: &Summary) -> Result<String, Failure> {
-    let mut lines = Vec::new();
-    let mut epochs = 1;
-    for (i, e) in summary.entries.iter().enumerate() {
-        let length = e.curves.iter().map(Vec::len).min().unwrap_or(0);
-        epochs = epochs.max(length);
-        let at = |epoch: usize| {
-            let all: Vec<f64> = e.curves.iter().map(|c| 100.0 * c[epoch]).collect();
-            mean_and_deviation(&all)
-        };
-        let points: Vec<(f64, f64, f64)> = (0..length).map(|t| (t as f64 + 1.0, at(t).0, at(t).1)).collect();
-        lines.push(Line {
-            color: color(i),
-            band: (e.curves.len() > 1).then(|| points.iter().map(|(x, m, d)| (*x, m - d, m + d)).collect()),
-            points: points.iter().map(|(x, m, _)| (*x, *m)).collect(),
-        });
-    }
+fn accuracy(summary: &Summary) -> String {
+    // For each method: epoch, mean and deviation.
+    let curves: Vec<Vec<(f64, f64, f64)>> = summary.entries.iter().map(|e| over_epochs(&e.curves)).collect();
+    let epochs = curves.iter().map(Vec::len).max().unwrap_or(0).max(1);
     // The first steps from nothing would leave no room for what is compared: the second half sets the scale.
-    let late = |l: &'_ Line| l.points[l.points.len() / 2..].iter().map(|p| p.1).fold(100.0, f64::min);
-    let low = lines.iter().map(late).fold(100.0, f64::min);
-    let low = (low - 10.0).max(0.0);
-    for line in &mut lines {
-        line.points.iter_mut().for_each(|p| p.1 = p.1.max(low));
-        line.band.iter_mut().flatten().for_each(|b| (b.1, b.2) = (b.1.max(low), b.2.max(low)));
-    }
-    let axes = Axes { x: ("epoch", 0.0..epochs as f64 + 0.5), y: ("accuracy, %", low..101.0) };
-    let names = summary.entries.iter().enumerate().map(|(i, e)| (e.name.as_str(), color(i)));
-    Ok(chart::lines("accuracy over the epochs", &axes, &lines)? + &legend(names))
-}
-
-fn histogram(summary: &Summary, weights: &[f64]) -> Result<String, Failure> {
-    let of = |kind: Option<bool>| -> Vec<f64> {
-        let keep = |i: usize| kind.is_none_or(|kind| summary.wrong.as_ref().is_none_or(|w| w[i] == kind));
-        weights.iter().enumerate().filter(|(i, _)| keep(*i)).map(|(_, w)| *w).collect()
+    let late = curves.iter().flat_map(|c| &c[c.len() / 2..]).map(|p| p.1);
+    let low = (late.fold(100.0, f64::min) - 10.0).max(0.0);
+    let figure = Figure::new("accuracy over the epochs").x("epoch").y("accuracy, %");
+    let figure = figure.x_range(0.0, epochs as f64 + 0.5).y_range(low, 101.0);
+    let draw = |figure: Figure, (e, curve): (&Entry, &Vec<(f64, f64, f64)>)| {
+        let line = Series::new(e.name.as_str(), curve.iter().map(|(x, m, _)| (*x, m.max(low))));
+        let spread = curve.iter().filter(|_| e.curves.len() > 1);
+        let band = spread.map(|(x, m, d)| (*x, (m - d).max(low), (m + d).max(low)));
+        figure.line(line.color(method_color(&e.name)).band(band))
     };
+    summary.entries.iter().zip(&curves).fold(figure, draw).inline()
+}
+
+/// Epoch from 1, mean and deviation of several curves, in percent.
+fn over_epochs(curves: &[Vec<f64>]) -> Vec<(f64, f64, f64)> {
+    let length = curves.iter().map(Vec::len).min().unwrap_or(0);
+    let at = |epoch: usize| {
+        let all: Vec<f64> = curves.iter().map(|c| 100.0 * c[epoch]).collect();
+        let (mean, deviation) = mean_and_deviation(&all);
+        (epoch as f64 + 1.0, mean, deviation)
+    };
+    (0..length).map(at).collect()
+}
+
+fn histogram(summary: &Summary, weights: &[f64]) -> String {
+    const BINS: usize = 40;
     let end = weights.iter().copied().filter(|w| w.is_finite()).fold(0.0, f64::max);
-    let title = "histogram of the weights";
-    Ok(if summary.wrong.is_some() {
-        let groups = [(color(0), of(Some(false))), (color(1), of(Some(true)))];
-        chart::histogram(title, "weight", end, &groups)?
-            + &legend([("right label", color(0)), ("wrong label", color(1))])
-    } else {
-        chart::histogram(title, "weight", end, &[(color(0), of(None))])?
-    })
-}
-
-fn roc(summary: &Summary) -> Result<Option<String>, Failure> {
-    let with: Vec<_> = summary.entries.iter().enumerate().filter_map(|(i, e)| Some((i, e, e.roc.as_ref()?))).collect();
-    if with.is_empty() {
-        return Ok(None);
+    let range = (0.0, if end > 0.0 { end } else { 1.0 });
+    let of = |wrong: &[bool], kind: bool| -> Vec<f64> {
+        weights.iter().zip(wrong).filter(|(_, w)| **w == kind).map(|(w, _)| *w).collect()
+    };
+    let figure = Figure::new("histogram of the weights").x("weight").y("examples");
+    match &summary.wrong {
+        Some(wrong) => figure.histogram("right label", color(0), &of(wrong, false), range, BINS).histogram(
+            "wrong label",
+            color(1),
+            &of(wrong, true),
+            range,
+            BINS,
+        ),
+        None => figure.histogram("", color(0), weights, range, BINS),
     }
-    let chance = Line { color: color(6), points: vec![(0.0, 0.0), (1.0, 1.0)], band: None };
-    let lines: Vec<Line> = with
-        .iter()
-        .map(|(i, _, points)| Line { color: color(*i), points: (*points).clone(), band: None })
-        .chain([chance])
-        .collect();
-    let axes = Axes { x: ("right labels below the threshold", 0.0..1.0), y: ("wrong labels below it", 0.0..1.02) };
-    let names = with.iter().map(|(i, e, _)| (e.name.as_str(), color(*i)));
-    Ok(Some(chart::lines("ROC of small weights as a sign of wrong labels", &axes, &lines)? + &legend(names)))
+    .inline()
 }
 
-fn learnt(curves: &[(usize, Vec<f64>)]) -> Result<String, Failure> {
-    let lines: Vec<Line> = curves
-        .iter()
-        .enumerate()
-        .map(|(i, (_, v))| Line {
-            color: color(i),
-            points: run::losses().into_iter().zip(v.iter().copied()).collect(),
-            band: None,
-        })
-        .collect();
+fn roc(summary: &Summary) -> Option<String> {
+    let chance = Series::new("chance", [(0.0, 0.0), (1.0, 1.0)]).color(color(6)).dashed();
+    let figure = Figure::new("ROC of small weights as a sign of wrong labels")
+        .x("right labels below the threshold")
+        .y("wrong labels below it")
+        .x_range(0.0, 1.0)
+        .y_range(0.0, 1.02);
+    let with: Vec<_> = summary.entries.iter().filter_map(|e| Some((e.name.as_str(), e.roc.as_ref()?))).collect();
+    if with.is_empty() {
+        return None;
+    }
+    let draw = |figure: Figure, (name, points): (&str, &Vec<(f64, f64)>)| {
+        figure.line(Series::new(name, points.iter().copied()).color(method_color(name)))
+    };
+    Some(with.into_iter().fold(figure.line(chance), draw).inline())
+}
+
+fn learnt(curves: &[(usize, Vec<f64>)]) -> String {
     let most = curves.iter().flat_map(|(_, v)| v).copied().fold(0.0, f64::max);
-    let names: Vec<String> = curves.iter().map(|(epoch, _)| format!("epoch {epoch}")).collect();
-    let axes = Axes { x: ("loss", 0.0..8.0), y: ("V(loss)", 0.0..(1.05 * most).max(1e-3)) };
-    let legend = legend(names.iter().enumerate().map(|(i, n)| (n.as_str(), color(i))));
-    Ok(chart::lines("weight by loss, as learnt", &axes, &lines)? + &legend)
+    let figure = Figure::new("weight by loss, as learnt").x("loss").y("V(loss)");
+    let figure = figure.x_range(0.0, 8.0).y_range(0.0, (1.05 * most).max(1e-3));
+    let draw = |figure: Figure, (i, (epoch, v)): (usize, &(usize, Vec<f64>))| {
+        let points = run::losses().into_iter().zip(v.iter().copied());
+        figure.line(Series::new(format!("epoch {epoch}"), points).color(color(i)))
+    };
+    curves.iter().enumerate().fold(figure, draw).inline()
 }
 
 fn suspects<E: Element>(
@@ -277,7 +267,7 @@ fn suspects<E: Element>(
         let brightest = shown.clone().flat_map(|&i| pixels(i)).fold(1.0, f64::max);
         for &i in shown {
             let pixels: Vec<f64> = pixels(i).iter().map(|p| p / brightest).collect();
-            let picture = chart::picture(&format!("row {}", examples.rows[i]), &pixels, side);
+            let picture = figures::picture(&format!("row {}", examples.rows[i]), &pixels, side);
             write!(
                 text,
                 "<figure>{picture}<figcaption>row {}: labelled {}, {}, weight {:.3}</figcaption></figure>",

@@ -55,7 +55,7 @@ impl<E: Element> Run<'_, E> {
         match &self.method.way {
             Way::Steps(on, kind) => self.steps(*on, *kind, tick),
             Way::HyperCleaning(method) => {
-                let method = method.method::<E>(self.args.inner_steps, self.args.inner_rate);
+                let method = method.method::<E>(self.args);
                 self.hyper_cleaning(&*method, tick)
             }
         }

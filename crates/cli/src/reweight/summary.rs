@@ -83,6 +83,7 @@ impl Summary {
             "decay": args.decay,
             "inner_steps": args.inner_steps,
             "inner_rate": args.inner_rate,
+            "damping": args.damping,
             "refit": args.refit,
             "precision": args.precision,
             "seeds": seeds,
