@@ -140,7 +140,8 @@ impl Frame {
 
     /// The names of lines and points at their ends, pushed apart where they would cover each other; those of boxes above.
     pub(crate) fn names(&self, svg: &mut Svg, marks: &[Mark]) {
-        let mut names: Vec<(f64, f64, Color, &str)> = marks
+        type Name<'n> = (f64, f64, Color, &'n str);
+        let mut names: Vec<Name<'_>> = marks
             .iter()
             .filter_map(|mark| match mark {
                 Mark::Line(s) | Mark::Points(s) if !s.label.is_empty() => {
@@ -152,14 +153,18 @@ impl Frame {
             .collect();
         names.sort_by(|a, b| a.1.total_cmp(&b.1));
         let line = 1.15 * TEXT;
+        let beside = |a: &Name<'_>, b: &Name<'_>| a.0 + width(a.3) < b.0 || b.0 + width(b.3) < a.0;
         for i in 1..names.len() {
-            names[i].1 = names[i].1.max(names[i - 1].1 + line);
+            let (above, rest) = names.split_at_mut(i);
+            let lowest = above.iter().filter(|name| !beside(name, &rest[0])).map(|name| name.1 + line);
+            rest[0].1 = lowest.fold(rest[0].1, f64::max);
         }
         // What was pushed below the axis goes up again.
-        let mut floor = self.top + self.height;
-        for name in names.iter_mut().rev() {
-            name.1 = name.1.min(floor);
-            floor = name.1 - line;
+        let floor = self.top + self.height;
+        for i in (0..names.len()).rev() {
+            let (rest, below) = names.split_at_mut(i + 1);
+            let highest = below.iter().filter(|name| !beside(name, &rest[i])).map(|name| name.1 - line);
+            rest[i].1 = highest.fold(rest[i].1.min(floor), f64::min);
         }
         for (x, y, color, text) in names {
             svg.label((x + 6.0, y + 0.35 * TEXT), Anchor::Start, &format!("style=\"fill:{color}\""), text);
