@@ -1,5 +1,6 @@
 //! Which method for this problem?
 
+use crate::clock::Clock;
 use crate::dynamics::Dynamics;
 use crate::error::{Error, Result, configuration};
 use crate::inner::Inner;
@@ -9,7 +10,6 @@ use crate::vector::{bytes, count, norm};
 use autodiff::Element;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// What may be spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,9 +65,9 @@ pub fn choose<E: Element>(
     let state_bytes = bytes(&state);
     let first = norm(&session.inner(&state[..session.m], 0, 0)?.1);
     let inner = Inner::steps(Arc::clone(&rule), steps);
-    let clock = Instant::now();
+    let clock = Clock::now();
     let solved = inner.solve(&mut session, ask.v0, false, true)?;
-    let step_seconds = clock.elapsed().as_secs_f64() / steps.max(1) as f64;
+    let step_seconds = clock.seconds() / steps.max(1) as f64;
     let last = solved.inner.as_ref().map_or(f64::INFINITY, |(_, slope)| norm(slope));
     let trajectory = steps * state_bytes;
     let shrink = if first > 0.0 { last / first } else { 0.0 };
@@ -81,12 +81,12 @@ pub fn choose<E: Element>(
         session.hvp(&mut hessian, &b)?;
         let cotangent: Vec<_> = state.clone();
         session.step_vjp(1, &state, &cotangent)?;
-        let clock = Instant::now();
+        let clock = Clock::now();
         session.step_vjp(1, &state, &cotangent)?;
-        let back_seconds = clock.elapsed().as_secs_f64();
-        let clock = Instant::now();
+        let back_seconds = clock.seconds();
+        let clock = Clock::now();
         session.hvp(&mut hessian, &b)?;
-        let hvp_seconds = clock.elapsed().as_secs_f64();
+        let hvp_seconds = clock.seconds();
         let mut product = |p: &[autodiff::Tensor<E>]| session.hvp(&mut hessian, p);
         let look = cg(&mut product, &b, None, Stop { tolerance: 1e-10, iterations: LOOKS });
         match look {

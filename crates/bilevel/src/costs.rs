@@ -1,5 +1,6 @@
 //! What each primitive of a problem costs on this machine.
 
+use crate::clock::Clock;
 use crate::dynamics::Dynamics;
 use crate::error::Result;
 use crate::method::Ask;
@@ -7,7 +8,6 @@ use crate::method::directions;
 use crate::session::{Penalty, Session};
 use crate::vector::zeros;
 use autodiff::{Element, Tensor};
-use std::time::Instant;
 
 /// Seconds for one evaluation of each primitive, compiled: medians.
 ///
@@ -91,9 +91,9 @@ fn measure<E: Element>(ask: &Ask<'_, E>, dynamics: &dyn Dynamics, repeats: usize
     for _ in 0..rounds {
         for (run, samples) in primitives.iter_mut().zip(&mut samples) {
             for _ in 0..at_once {
-                let clock = Instant::now();
+                let clock = Clock::now();
                 run(&mut session)?;
-                samples.push(clock.elapsed().as_secs_f64());
+                samples.push(clock.seconds());
             }
         }
     }

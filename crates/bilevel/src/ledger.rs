@@ -1,10 +1,10 @@
 //! What a report is made of, as it comes up: counts, memory, time.
 
+use crate::clock::Clock;
 use crate::programs::Kind;
 use crate::report::{Counts, Report};
 use autodiff::{Element, Executable};
 use std::collections::{HashMap, HashSet};
-use std::time::Instant;
 
 /// The books of one hypergradient: for the answer, and for its report alone.
 pub(crate) struct Ledger {
@@ -17,7 +17,7 @@ pub(crate) struct Ledger {
     answering: HashSet<Kind>,
     /// What the report could not find out.
     words: Vec<String>,
-    started: Instant,
+    started: Clock,
     trajectory_bytes: usize,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Ledger {
 #[derive(Clone, Copy)]
 pub(crate) struct Before {
     counts: Counts,
-    clock: Instant,
+    clock: Clock,
     /// Whether they are within others.
     within: bool,
 }
@@ -39,7 +39,7 @@ impl Ledger {
             reporting: false,
             answering: HashSet::new(),
             words: Vec::new(),
-            started: Instant::now(),
+            started: Clock::now(),
             trajectory_bytes: 0,
         }
     }
@@ -51,7 +51,7 @@ impl Ledger {
     }
 
     pub(crate) fn begin_report(&mut self) -> Before {
-        let before = Before { counts: self.counts, clock: Instant::now(), within: self.reporting };
+        let before = Before { counts: self.counts, clock: Clock::now(), within: self.reporting };
         self.reporting = true;
         before
     }
@@ -60,7 +60,7 @@ impl Ledger {
         self.reporting = before.within;
         if !before.within {
             self.diagnostic_counts += self.counts - before.counts;
-            self.diagnostic_seconds += before.clock.elapsed().as_secs_f64();
+            self.diagnostic_seconds += before.clock.seconds();
         }
     }
 
@@ -82,7 +82,7 @@ impl Ledger {
             diagnostic_seconds: self.diagnostic_seconds,
             trajectory_bytes: self.trajectory_bytes,
             tape_bytes: answering.map(|(_, executable)| executable.peak_bytes()).max().unwrap_or(0),
-            seconds: self.started.elapsed().as_secs_f64() - self.diagnostic_seconds,
+            seconds: self.started.seconds() - self.diagnostic_seconds,
             warnings: self.words.clone(),
             ..Report::default()
         }

@@ -3,6 +3,7 @@
 
 mod archive;
 mod choose;
+mod clock;
 mod compare;
 mod costs;
 mod data;

@@ -1,6 +1,6 @@
 //! A figure: two axes, marks on them, and its text.
 
-use crate::axis::{Axis, Scale};
+use crate::axis::{Axis, Scale, Ticks};
 use crate::color::Color;
 use crate::contour::level_line;
 use crate::frame::{Frame, TEXT, width};
@@ -193,6 +193,20 @@ impl Figure {
         self
     }
 
+    /// A circle around a point, of this radius in pixels.
+    #[must_use]
+    pub fn ring(mut self, at: (f64, f64), color: Color, radius: f64) -> Self {
+        self.marks.push(Mark::Ring { at, color, radius, square: false });
+        self
+    }
+
+    /// A square around a point, of this half width in pixels.
+    #[must_use]
+    pub fn square(mut self, at: (f64, f64), color: Color, radius: f64) -> Self {
+        self.marks.push(Mark::Ring { at, color, radius, square: true });
+        self
+    }
+
     /// A text to the right of a point.
     #[must_use]
     pub fn note(mut self, at: (f64, f64), color: Color, text: impl Into<String>) -> Self {
@@ -215,7 +229,12 @@ impl Figure {
         self.size
     }
 
-    fn draw(&self, style: &str) -> String {
+    /// Where a point of the axes stands in the figure, in pixels from its upper left corner; `None` if it cannot be drawn.
+    pub fn locate(&self, point: (f64, f64)) -> Option<(f64, f64)> {
+        self.frame().0.at(point)
+    }
+
+    fn frame(&self) -> (Frame, (Ticks, Ticks)) {
         let boxed = self.marks.iter().any(|m| matches!(m, Mark::Boxes { .. }));
         let strips = self.y.range.is_some();
         let (mut xs, mut ys) = (Vec::new(), Vec::new());
@@ -237,6 +256,11 @@ impl Figure {
             width: (self.size.0 - left - right).max(40.0),
             height: (self.size.1 - top - BOTTOM).max(40.0),
         };
+        (frame, ticks)
+    }
+
+    fn draw(&self, style: &str) -> String {
+        let (frame, ticks) = self.frame();
         let mut svg = Svg::default();
         let (w, h, title) = (number(self.size.0), number(self.size.1), escape(&self.title));
         svg.push(&format!(
@@ -244,7 +268,7 @@ impl Figure {
              font-family=\"system-ui, sans-serif\" font-size=\"{TEXT}\" fill=\"currentColor\">{style}"
         ));
         if self.captioned {
-            svg.label((left, 1.5 * TEXT), Anchor::Start, "font-weight=\"600\"", &self.title);
+            svg.label((frame.left, 1.5 * TEXT), Anchor::Start, "font-weight=\"600\"", &self.title);
         }
         frame.axes(&mut svg, &self.x.label, &self.y.label, &ticks);
         for mark in &self.marks {
@@ -271,7 +295,7 @@ fn reach(mark: &Mark, xs: &mut Vec<f64>, ys: &mut Vec<f64>) {
             point((b[1], b[3]));
         }),
         Mark::Arrow { from, to, .. } => [*from, *to].into_iter().for_each(point),
-        Mark::Note { at, .. } => point(*at),
+        Mark::Note { at, .. } | Mark::Ring { at, .. } => point(*at),
         Mark::Segments { segments, .. } => segments.iter().flatten().copied().for_each(point),
     }
 }

@@ -35,7 +35,7 @@ impl Frame {
         Some(self.top + (1.0 - self.y.place(y)?.clamp(-BEYOND, 1.0 + BEYOND)) * self.height)
     }
 
-    fn at(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
+    pub(crate) fn at(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
         Some((self.across(x)?, self.down(y)?))
     }
 
@@ -98,6 +98,14 @@ impl Frame {
                 let anchor = if dx < 0.0 { Anchor::End } else { Anchor::Start };
                 let side = if dx < 0.0 { -5.0 } else { 5.0 };
                 svg.label((b.0 + side, b.1 + 0.35 * TEXT), anchor, &format!("style=\"fill:{color}\""), label);
+            }
+            Mark::Ring { at, color, radius, square } => {
+                let style = format!("stroke=\"{color}\" stroke-width=\"1.6\" fill=\"none\"");
+                match (self.at(*at), square) {
+                    (Some((x, y)), true) => svg.rectangle([x - radius, y - radius, x + radius, y + radius], &style),
+                    (Some(at), false) => svg.circle(at, *radius, &style),
+                    (None, _) => {}
+                }
             }
             Mark::Note { at, color, text } => {
                 if let Some((x, y)) = self.at(*at) {

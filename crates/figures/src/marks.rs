@@ -74,6 +74,13 @@ pub(crate) enum Mark {
         from: (f64, f64),
         to: (f64, f64),
     },
+    /// A circle or a square around a point, of this radius in pixels.
+    Ring {
+        at: (f64, f64),
+        color: Color,
+        radius: f64,
+        square: bool,
+    },
     /// A text beside a point.
     Note {
         at: (f64, f64),

@@ -30,6 +30,8 @@ pub(super) struct Trajectory<E: Element> {
     places: usize,
     /// Whether the state at hand and the next are beside those that are kept.
     recomputes: bool,
+    /// The state before the last step, from the way there: the way back begins with it.
+    before_last: Option<Vec<Tensor<E>>>,
 }
 
 impl<E: Element> Trajectory<E> {
@@ -59,9 +61,11 @@ impl<E: Element> Trajectory<E> {
             state = session.step(step, &state)?;
         }
         let kept = vec![(first, state)];
-        let mut trajectory = Self { kept, steps: first..steps, places, recomputes: keep != Keep::All };
+        let recomputes = keep != Keep::All;
+        let mut trajectory = Self { kept, steps: first..steps, places, recomputes, before_last: None };
         let before_last = trajectory.state(session, steps - 1)?;
         let last = session.step(steps - 1, &before_last)?;
+        trajectory.before_last = Some(before_last);
         Ok((trajectory, last))
     }
 
@@ -90,7 +94,10 @@ impl<E: Element> Trajectory<E> {
     /// Walks back, last step first, until the visitor has seen enough.
     pub(super) fn walk_back<'s>(mut self, session: &mut Session<'s, E>, visit: &mut Visit<'_, 's, E>) -> Result<()> {
         for step in self.steps.clone().rev() {
-            let state = self.state(session, step)?;
+            let state = match self.before_last.take() {
+                Some(state) => state,
+                None => self.state(session, step)?,
+            };
             if !visit(session, step, &state)? {
                 break;
             }

@@ -1,0 +1,222 @@
+//! Which examples deserve trust: a small network learns on points of which some labels are flipped.
+
+use crate::{Control, Values, Widget, data, failed, sentence};
+use autodiff::{Program, Tensor, Value};
+use bilevel::{Data, Problem, Symbol, VirtualStep, example_weights};
+use figures::{COLORS, Figure, Series};
+use std::cell::RefCell;
+
+pub(crate) fn widget() -> Widget {
+    Widget {
+        name: "trust",
+        title: "Which examples deserve trust?",
+        about: "Points of two kinds, some with the wrong label (ringed). A network with eight hidden units learns them step by step. \
+                With learning to reweight, each step first asks: would a little more weight on this point help on the few \
+                trusted ones (squares)? The size of a point is its weight.",
+        controls: vec![
+            Control::Choice { name: "method", label: "method", options: &["l2rw", "plain"] },
+            Control::Range {
+                name: "noise",
+                label: "labels flipped, %",
+                least: 0.0,
+                most: 45.0,
+                step: 1.0,
+                default: 30.0,
+            },
+            Control::Range { name: "rate", label: "learning rate", least: 0.1, most: 2.0, step: 0.1, default: 1.0 },
+            Control::Time { name: "step", label: "step", most: 300.0, default: 60.0 },
+        ],
+        draw,
+    }
+}
+
+const POINTS: usize = 60;
+const TRUSTED: usize = 10;
+const HIDDEN: usize = 8;
+
+/// A number in [−1, 1] that looks random and is always the same.
+fn wave(i: usize, k: u64) -> f64 {
+    let mut x = (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ k.wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 31)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((x >> 11) as f64 / (1_u64 << 52) as f64) - 1.0
+}
+
+/// Two moons: a point and whether it is of the upper one.
+fn moon(i: usize, salt: u64) -> ([f64; 2], bool) {
+    let angle = std::f64::consts::FRAC_PI_2 * (wave(i, salt) + 1.0);
+    let (upper, noise) = (i.is_multiple_of(2), [0.15 * wave(i, salt + 1), 0.15 * wave(i, salt + 2)]);
+    let at = if upper { [angle.cos() - 0.5, angle.sin() - 0.25] } else { [0.5 - angle.cos(), 0.25 - angle.sin()] };
+    ([at[0] + noise[0], at[1] + noise[1]], upper)
+}
+
+fn set(count: usize, salt: u64) -> (Tensor<f64>, Vec<f64>) {
+    let all: Vec<([f64; 2], bool)> = (0..count).map(|i| moon(i, salt)).collect();
+    let signs = all.iter().map(|(_, upper)| if *upper { 1.0 } else { -1.0 }).collect();
+    (Tensor::from_fn(&[count, 2], |i| all[i[0]].0[i[1]]), signs)
+}
+
+/// The network's output for rows of points: two layers.
+fn output<V: Value>(v: &[V], x: &V) -> V {
+    let hidden = x.matmul(&v[0]).plus(&v[1]).tanh();
+    hidden.matmul(&v[2]).plus(&v[3])
+}
+
+fn loss<'t>(v: &[Symbol<'t>], data: &[Symbol<'t>]) -> Symbol<'t> {
+    (-(output(v, &data[0]) * data[1])).softplus()
+}
+
+/// A run, as far as it got.
+struct Run {
+    settings: (String, f64, f64),
+    steps: usize,
+    params: Vec<Tensor<f64>>,
+    weights: Tensor<f64>,
+    problem: Problem,
+    gradient: Program,
+    noisy: [Tensor<f64>; 2],
+    trusted: [Tensor<f64>; 2],
+    flipped: Vec<bool>,
+}
+
+thread_local! {
+    /// The last run: a later step of the same one goes on from it.
+    static LAST: RefCell<Option<Run>> = const { RefCell::new(None) };
+}
+
+impl Run {
+    fn new(method: &str, noise: f64, rate: f64) -> Result<Self, String> {
+        let (x, mut y) = set(POINTS, 1);
+        let (x_trusted, y_trusted) = set(TRUSTED, 20);
+        let wrong = (noise / 100.0 * POINTS as f64).round() as usize;
+        let mut order: Vec<usize> = (0..POINTS).collect();
+        order.sort_by(|a, b| wave(*a, 40).total_cmp(&wave(*b, 40)));
+        let mut flipped = vec![false; POINTS];
+        for &i in &order[..wrong] {
+            flipped[i] = true;
+            y[i] = -y[i];
+        }
+        let rows = |y: &[f64]| Tensor::from_fn(&[y.len(), 1], |i| y[i[0]]);
+        let weight = |rows: usize, columns: usize, salt: u64| {
+            Tensor::from_fn(&[rows, columns], |i| wave(i[0] * columns + i[1], salt))
+        };
+        let params = vec![weight(2, HIDDEN, 60), Tensor::zeros(&[HIDDEN]), weight(HIDDEN, 1, 61), Tensor::zeros(&[1])];
+        let problem = Problem::with_data(
+            |_, v, data| loss(v, data).mean_all(),
+            |u, v, data| (loss(v, data).reshape(&[POINTS]) * u[0]).sum_all(),
+        );
+        let shapes: Vec<&[usize]> =
+            vec![&[2, HIDDEN], &[HIDDEN], &[HIDDEN, 1], &[1], &[POINTS, 2], &[POINTS, 1], &[POINTS]];
+        let gradient = Program::record(&shapes, |a| (loss(&a[..4], &a[4..6]).reshape(&[POINTS]) * a[6]).sum_all())
+            .and_then(|f| f.grad(&[0, 1, 2, 3]))
+            .map_err(failed)?;
+        Ok(Self {
+            settings: (method.to_owned(), noise, rate),
+            steps: 0,
+            params,
+            weights: Tensor::full(&[POINTS], 1.0 / POINTS as f64),
+            problem: problem.diagnostics(false).threads(1),
+            gradient: gradient.simplify(),
+            noisy: [x, rows(&y)],
+            trusted: [x_trusted, rows(&y_trusted)],
+            flipped,
+        })
+    }
+
+    fn step(&mut self) -> Result<(), String> {
+        let rate = self.settings.2;
+        if self.settings.0 == "l2rw" {
+            let data = Data::new(&self.trusted, &self.noisy);
+            let zeros = [Tensor::zeros(&[POINTS])];
+            let h =
+                self.problem.hypergradient_on(&zeros, &self.params, data, &VirtualStep::new(rate)).map_err(failed)?;
+            self.weights = example_weights(&h.gradient[0]);
+        }
+        let inputs = [&self.params[..], &self.noisy, std::slice::from_ref(&self.weights)].concat();
+        let gradient = self.gradient.run(&inputs).map_err(failed)?;
+        self.params.iter_mut().zip(&gradient).for_each(|(p, g)| *p = &*p - g * rate);
+        self.steps += 1;
+        Ok(())
+    }
+
+    /// The share of points that lie on the right side.
+    fn accuracy(&self) -> f64 {
+        let (x, y) = set(200, 80);
+        let out = output(&self.params, &x);
+        out.data().iter().zip(y).filter(|(o, y)| *o * y > 0.0).count() as f64 / 200.0
+    }
+}
+
+fn draw(values: &Values) -> Result<String, String> {
+    let settings = (values.word("method").to_owned(), values.number("noise"), values.number("rate"));
+    let steps = values.count("step");
+    LAST.with_borrow_mut(|last| {
+        let mut run = match last.take() {
+            Some(run) if run.settings == settings && run.steps <= steps => run,
+            _ => Run::new(&settings.0, settings.1, settings.2)?,
+        };
+        while run.steps < steps {
+            run.step()?;
+        }
+        let page = picture(&run);
+        *last = Some(run);
+        page
+    })
+}
+
+fn picture(run: &Run) -> Result<String, String> {
+    const GRID: usize = 25;
+    const SPAN: (f64, f64) = (-1.8, 1.8);
+    let at = |i: usize| SPAN.0 + (SPAN.1 - SPAN.0) * i as f64 / (GRID - 1) as f64;
+    let grid = Tensor::from_fn(&[GRID * GRID, 2], |i| at([i[0] % GRID, i[0] / GRID][i[1]]));
+    let surface = output(&run.params, &grid);
+    let mut figure =
+        Figure::new("points sized by their weight, flipped labels ringed, and the line between the classes")
+            .size(460.0, 440.0)
+            .x("x₁")
+            .y("x₂")
+            .x_range(SPAN.0, SPAN.1)
+            .y_range(SPAN.0, SPAN.1)
+            .contours("currentColor", surface.data(), GRID, (SPAN, SPAN), &[0.0]);
+    let place = |x: &Tensor<f64>, i: usize| (x.data()[2 * i], x.data()[2 * i + 1]);
+    let weights: Vec<f64> = run.weights.data().iter().map(|w| w * POINTS as f64).collect();
+    for (i, weight) in weights.iter().enumerate() {
+        let color = if run.noisy[1].data()[i] > 0.0 { COLORS[0] } else { COLORS[4] };
+        let point = [place(&run.noisy[0], i)];
+        figure = figure.points(Series::new("", point).color(color).radius(1.0 + 3.0 * weight.sqrt()));
+        if run.flipped[i] {
+            figure = figure.ring(point[0], COLORS[1], 8.0);
+        }
+    }
+    for i in 0..TRUSTED {
+        let color = if run.trusted[1].data()[i] > 0.0 { COLORS[0] } else { COLORS[4] };
+        figure = figure.square(place(&run.trusted[0], i), color, 5.0);
+    }
+    let of = |kind: bool| -> Vec<f64> {
+        weights.iter().zip(&run.flipped).filter(|(_, f)| **f == kind).map(|(w, _)| *w).collect()
+    };
+    let most = weights.iter().copied().fold(1.0, f64::max);
+    let histogram = Figure::new("histogram of the weights")
+        .size(360.0, 260.0)
+        .x("weight, 1 is the average")
+        .y("points")
+        .histogram("right label", COLORS[2], &of(false), (0.0, most), 24)
+        .histogram("flipped", COLORS[1], &of(true), (0.0, most), 24);
+    let mean = |x: Vec<f64>| x.iter().sum::<f64>() / x.len().max(1) as f64;
+    let (right, flipped) = (mean(of(false)), mean(of(true)));
+    let accuracy = run.accuracy();
+    let words = format!(
+        "{} after {} steps: {:.1} % of 200 other points on the right side; mean weight {right:.2} of right labels, {flipped:.2} of \
+         flipped ones.",
+        run.settings.0,
+        run.steps,
+        100.0 * accuracy
+    );
+    Ok(format!(
+        "<div class=\"figures\">{}{}</div>\n{}{}{}",
+        figure.inline(),
+        histogram.inline(),
+        sentence(&words),
+        data("accuracy", accuracy),
+        data("first", run.params[0].data()[0])
+    ))
+}
