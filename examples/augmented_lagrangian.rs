@@ -1,8 +1,9 @@
-//! A hypergradient without a Hessian's inverse: the multiplier of the inner condition is minus the adjoint.
+//! The multiplier of the inner condition is minus the adjoint of implicit differentiation.
 //!
 //! Where ∇_v g(u, v) = 0 is a constraint, the Lagrangian f + ⟨λ, ∇_v g⟩ is stationary in v at λ* = −H⁻¹f_v: what implicit
 //! differentiation solves a linear system for. The augmented Lagrangian finds it by updates λ ← λ + γ·∇_v g; a penalty alone
-//! reaches it only as γ grows.
+//! reaches it only as γ grows. Each round is minimised by Newton's method here, so that all the error is that of λ; by
+//! `Descent::steps` of any update rule, no system is solved at all.
 //!
 //! `cargo run --release --example augmented_lagrangian`
 

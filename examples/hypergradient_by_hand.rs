@@ -1,5 +1,5 @@
-//! A hypergradient with nothing but gradients: which penalty makes ridge regression predict best? By hand in closed form, by
-//! hand through the training run, by hand through the fixed point; then by the library.
+//! How does the error of a ridge regression on new data change with its penalties? By hand in closed form, by hand through the
+//! training run, by hand through the fixed point; then by the library.
 //!
 //! `cargo run --release --example hypergradient_by_hand`
 
@@ -35,7 +35,7 @@ impl Ridge {
         g.expect("g depends on v").swap_remove(0)
     }
 
-    /// A step of training: Φ(v, u) = v − α ∇_v g(u, v).
+    /// A step of training: Φ(v, u) = v − η ∇_v g(u, v).
     fn step<V: Value>(&self, u: &V, v: &V) -> V {
         v.minus(&self.inner_gradient(u, v).scale(RATE))
     }
@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     println!("through the run         {h:.6}, {STEPS} iterates kept");
 
-    // Through the fixed point ∇_v g(u, v) = 0: solve H·w = ∇f with Hessian-vector products only (here by w ← w + α(∇f − Hw)),
+    // Through the fixed point ∇_v g(u, v) = 0: solve H·w = ∇f with Hessian-vector products only (here by w ← w + η(∇f − Hw)),
     // then dF/du = −∂/∂u ⟨∇_v g, w⟩.
     let target = grad(|v| ridge.outer(&v[0]), &[v.clone()])?.swap_remove(0);
     let mut w = Tensor::zeros(&[d]);

@@ -47,7 +47,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
 
-    println!("\n{:>5} {:>8} {:>8}   mean weight of wrong labels over that of right ones", "epoch", "plain", "L2RW");
+    println!(
+        "\n{:>5} {:>8} {:>8}   mean weight of wrong labels over that of right ones, so far (from 80 on: since then)",
+        "epoch", "plain", "L2RW"
+    );
     let mut plain = Training::new(setup(Kind::Uniform, 100), &noisy, &trusted)?;
     let mut learnt = Training::new(setup(Kind::L2rw, 100), &noisy, &trusted)?;
     while !learnt.is_done() {

@@ -1,7 +1,7 @@
 //! The learning rate and the momentum of a training run, learnt by the run itself.
 //!
 //! The derivative of what a run ends with, by the rate it was run with, goes through every step: forward mode (FMD) carries
-//! it along, two numbers for each parameter, however long the run. Real-time forward mode (RTHO) does not even wait for the
+//! it along, for each parameter and its velocity one number by the rate and one by the momentum, however long the run. Real-time forward mode (RTHO) does not even wait for the
 //! end: it moves rate and momentum every few steps. (Franceschi, Donini, Frasconi, Pontil, ICML 2017.)
 //!
 //! `cargo run --release --example tune_learning_rate`

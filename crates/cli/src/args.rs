@@ -277,7 +277,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) seeds: u32,
 
-    /// Label noise: uniform:RATE, uniform-other:RATE, flip:RATE:CLASS, or a RATE for uniform-other
+    /// Label noise: uniform:RATE, uniform-other:RATE, flip:RATE, flip:RATE:CLASS, asym:FILE, or a RATE for uniform-other
     #[arg(long, default_value = "uniform-other:0.4", value_parser = parse_noise)]
     pub(crate) noise: Noise,
 

@@ -49,6 +49,9 @@ fn predict<E: Element>(args: &args::Predict, archive: &Archive<E>) -> Result<(),
             let (rows, shape) = (args.rows.display(), rows.dims());
             return Err(format!("{rows}: shape {shape:?} for examples of {} features", features.len()).into());
         }
+        if rows.is_empty() {
+            return Err(format!("{}: there are no rows", args.rows.display()).into());
+        }
         rows.reshape(&[rows.dims()[0], width])
     } else {
         numbers(&args.rows, &features, label)?

@@ -311,6 +311,11 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         (with(&["--noise", &format!("asym:{asym}")]), "row 0: the sum is 1.1"),
         (with(&["--noise", &format!("asym:{nowhere}")]), "nowhere.csv"),
         (train(&array), "two arrays are needed"),
+        (
+            [train(&format!("{array},{array}")), vec!["--label".into(), "y".into()]].concat(),
+            "--label is for comma-separated",
+        ),
+        (with(&["--refit"]), "--refit is for hyper-cleaning"),
         (train(&format!("{array},{array}")), "its header has no `fortran_order`"),
         (train(&format!("{array},{}", folder.path("no.npy"))), "array.npy"),
         (with(&["--imbalance", "0.5"]), "at least 1"),

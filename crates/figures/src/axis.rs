@@ -39,7 +39,11 @@ impl Axis {
         let (low, high) =
             numbers.filter(shown).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(x), h.max(x)));
         let (low, high) = match (self.range, self.scale) {
-            (Some(range), _) => range,
+            (Some((low, high)), scale) => {
+                let positive = scale != Scale::Log || low > 0.0;
+                assert!(low < high && positive, "an axis from {low} to {high}, {scale:?}");
+                (low, high)
+            }
             (None, Scale::Names) => (-0.6, self.names.len() as f64 - 0.4),
             (None, _) if low > high => (if self.scale == Scale::Log { 0.1 } else { 0.0 }, 1.0),
             (None, Scale::Linear) => {
@@ -48,7 +52,7 @@ impl Axis {
                 (if from_zero && low == 0.0 { 0.0 } else { low - room }, high + room)
             }
             (None, Scale::Log) => {
-                let room = (high / low).powf(0.04).max(1.1);
+                let room = if high > low { (high / low).powf(0.04).max(1.1) } else { 2.0 };
                 (low / room, high * room)
             }
         };
@@ -86,26 +90,17 @@ fn linear(low: f64, high: f64) -> Ticks {
     let rough = (high - low) / 5.0;
     let unit = 10_f64.powf(rough.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|m| m * unit).find(|s| *s >= rough * 0.999).unwrap_or(unit);
-    let digits = (-(step * 1.000_001).log10().floor()).max(0.0) as usize;
     let first = (low / step - 1e-9).ceil() as i64;
     let last = (high / step + 1e-9).floor() as i64;
-    (first..=last)
-        .map(|i| {
-            let x = i as f64 * step;
-            let text = if step >= 1e5 { power(x) } else { format!("{x:.digits$}").replace('-', "−") };
-            (x, text)
-        })
-        .collect()
-}
-
-/// A large number as a multiple of a power of ten.
-fn power(x: f64) -> String {
-    if x == 0.0 {
-        return "0".into();
-    }
-    let exponent = x.abs().log10().floor();
-    let mantissa = (x / 10_f64.powf(exponent) * 10.0).round() / 10.0;
-    format!("{}·10{}", format!("{mantissa}").replace('-', "−"), superscript(exponent as i32))
+    let whole = (step * 1.000_001).log10().floor();
+    // Large numbers share one power of ten, written with each.
+    let exponent = if step >= 1e5 { (low.abs().max(high.abs()) * 1.000_001).log10().floor() } else { 0.0 };
+    let digits = (exponent - whole).max(0.0) as usize;
+    let text = |x: f64| {
+        let number = format!("{:.digits$}", x / 10_f64.powf(exponent)).replace('-', "−");
+        if exponent > 0.0 && x != 0.0 { format!("{number}·10{}", superscript(exponent as i32)) } else { number }
+    };
+    (first..=last).map(|i| i as f64 * step).map(|x| (x, text(x))).collect()
 }
 
 fn logarithmic(low: f64, high: f64) -> Ticks {
@@ -123,7 +118,9 @@ fn logarithmic(low: f64, high: f64) -> Ticks {
                 format!("{m}·10{}", superscript(e))
             }
         };
-        return shown.map(|(x, m, e)| (x, text(x, m, e))).collect();
+        let shown: Ticks = shown.map(|(x, m, e)| (x, text(x, m, e))).collect();
+        // Between two of them, numbers are as good as evenly spread.
+        return if shown.len() < 2 { linear(low, high) } else { shown };
     }
     let every = (last - first) / 6 + 1;
     (first..=last).step_by(every as usize).map(|e| (10_f64.powi(e), plain(10_f64.powi(e), e))).collect()
@@ -153,7 +150,9 @@ mod tests {
         assert_eq!(texts(&linear(0.0, 1.0)), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(texts(&linear(-3.2, 12.0)), ["0", "5", "10"]);
         assert_eq!(texts(&linear(-0.011, 0.012)), ["−0.010", "−0.005", "0.000", "0.005", "0.010"]);
-        assert_eq!(texts(&linear(0.0, 1e6)), ["0", "2·10⁵", "4·10⁵", "6·10⁵", "8·10⁵", "1·10⁶"]);
+        assert_eq!(texts(&linear(0.0, 1e6)), ["0.0", "0.2·10⁶", "0.4·10⁶", "0.6·10⁶", "0.8·10⁶", "1.0·10⁶"]);
+        assert_eq!(texts(&linear(1e7, 1.04e7)), ["1.00·10⁷", "1.01·10⁷", "1.02·10⁷", "1.03·10⁷", "1.04·10⁷"]);
+        assert_eq!(texts(&logarithmic(0.12, 0.19)), ["0.12", "0.14", "0.16", "0.18"]);
         assert_eq!(texts(&logarithmic(0.9, 1100.0)), ["1", "10", "100", "1000"]);
         assert_eq!(texts(&logarithmic(1e-12, 1.0)), ["10⁻¹²", "10⁻⁹", "10⁻⁶", "10⁻³", "1"]);
         assert_eq!(texts(&logarithmic(0.03, 0.6)), ["0.05", "0.1", "0.2", "0.5"]);

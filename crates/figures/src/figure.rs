@@ -81,14 +81,16 @@ impl Figure {
         self
     }
 
-    /// x from here to there.
+    /// x from here to there; what lies outside is cut off. Drawing panics if `low` is not below `high`, or not positive on a
+    /// logarithmic axis.
     #[must_use]
     pub fn x_range(mut self, low: f64, high: f64) -> Self {
         self.x.range = Some((low, high));
         self
     }
 
-    /// y from here to there.
+    /// y from here to there; what lies outside is cut off. Drawing panics if `low` is not below `high`, or not positive on a
+    /// logarithmic axis.
     #[must_use]
     pub fn y_range(mut self, low: f64, high: f64) -> Self {
         self.y.range = Some((low, high));
@@ -123,7 +125,11 @@ impl Figure {
     }
 
     /// How many of the values lie in each of `bins` equal parts of the range; what is not finite, or outside, is left out.
+    ///
+    /// # Panics
+    /// If there are no bins, or the range is empty.
     #[must_use]
+    #[track_caller]
     pub fn histogram(
         mut self,
         label: impl Into<String>,
@@ -132,6 +138,7 @@ impl Figure {
         (low, high): (f64, f64),
         bins: usize,
     ) -> Self {
+        assert!(bins > 0 && low < high, "histogram: {bins} bins from {low} to {high}");
         let width = (high - low) / bins as f64;
         let mut counts = vec![0_u32; bins];
         for x in values.iter().filter(|x| (low..=high).contains(*x)) {
@@ -236,10 +243,9 @@ impl Figure {
 
     fn frame(&self) -> (Frame, (Ticks, Ticks)) {
         let boxed = self.marks.iter().any(|m| matches!(m, Mark::Boxes { .. }));
-        let strips = self.y.range.is_some();
         let (mut xs, mut ys) = (Vec::new(), Vec::new());
         self.marks.iter().for_each(|mark| reach(mark, &mut xs, &mut ys));
-        let (x, y) = (self.x.fit(xs.into_iter(), false), self.y.fit(ys.into_iter(), boxed && !strips));
+        let (x, y) = (self.x.fit(xs.into_iter(), false), self.y.fit(ys.into_iter(), boxed));
         let ticks = (self.x.ticks(x), self.y.ticks(y));
         let labels = self.marks.iter().filter_map(|m| match m {
             Mark::Line(s) | Mark::Points(s) if !s.label.is_empty() => Some(width(&s.label)),
@@ -271,9 +277,7 @@ impl Figure {
             svg.label((frame.left, 1.5 * TEXT), Anchor::Start, "font-weight=\"600\"", &self.title);
         }
         frame.axes(&mut svg, &self.x.label, &self.y.label, &ticks);
-        for mark in &self.marks {
-            frame.mark(&mut svg, mark);
-        }
+        frame.marks(&mut svg, &self.marks);
         frame.names(&mut svg, &self.marks);
         svg.text + "</svg>\n"
     }

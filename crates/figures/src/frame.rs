@@ -23,16 +23,32 @@ pub(crate) struct Frame {
     pub(crate) height: f64,
 }
 
-/// Beyond the frame by this much, lines are cut: they leave it, but not the page.
-const BEYOND: f64 = 0.02;
+/// Marks may stand over the edge of the frame by so many pixels.
+const EDGE: f64 = 7.0;
+
+/// Lines that leave the frame go on this far, in frames; the rest is cut off.
+const BEYOND: f64 = 20.0;
 
 impl Frame {
     fn across(&self, x: f64) -> Option<f64> {
-        Some(self.left + self.x.place(x)?.clamp(-BEYOND, 1.0 + BEYOND) * self.width)
+        Some(self.left + self.x.place(x)?.clamp(-BEYOND, BEYOND) * self.width)
     }
 
     fn down(&self, y: f64) -> Option<f64> {
-        Some(self.top + (1.0 - self.y.place(y)?.clamp(-BEYOND, 1.0 + BEYOND)) * self.height)
+        Some(self.top + (1.0 - self.y.place(y)?.clamp(-BEYOND, BEYOND)) * self.height)
+    }
+
+    /// Marks, cut off at the frame's edge.
+    pub(crate) fn marks(&self, svg: &mut Svg, marks: &[Mark]) {
+        let numbers =
+            [self.left - EDGE, self.top - EDGE, self.width + 2.0 * EDGE, self.height + 2.0 * EDGE].map(number);
+        let [x, y, w, h] = &numbers;
+        svg.push(&format!(
+            "<svg x=\"{x}\" y=\"{y}\" width=\"{w}\" height=\"{h}\" viewBox=\"{}\" overflow=\"hidden\">",
+            numbers.join(" ")
+        ));
+        marks.iter().for_each(|mark| self.mark(svg, mark));
+        svg.push("</svg>");
     }
 
     pub(crate) fn at(&self, (x, y): (f64, f64)) -> Option<(f64, f64)> {
@@ -65,7 +81,7 @@ impl Frame {
         svg.label((cx, cy), Anchor::Middle, &turn, y);
     }
 
-    pub(crate) fn mark(&self, svg: &mut Svg, mark: &Mark) {
+    fn mark(&self, svg: &mut Svg, mark: &Mark) {
         match mark {
             Mark::Line(series) => self.line(svg, series),
             Mark::Points(series) => {
@@ -85,7 +101,7 @@ impl Frame {
                     }
                 }
             }
-            Mark::Arrow { label, color, from, to } => {
+            Mark::Arrow { color, from, to, .. } => {
                 let (Some(a), Some(b)) = (self.at(*from), self.at(*to)) else { return };
                 let (dx, dy) = (b.0 - a.0, b.1 - a.1);
                 let length = dx.hypot(dy);
@@ -95,9 +111,6 @@ impl Frame {
                     let wing = |s: f64| (b.0 - 9.0 * ux + s * 4.0 * uy, b.1 - 9.0 * uy - s * 4.0 * ux);
                     svg.path(&[b, wing(1.0), wing(-1.0)], true, &format!("fill=\"{color}\""));
                 }
-                let anchor = if dx < 0.0 { Anchor::End } else { Anchor::Start };
-                let side = if dx < 0.0 { -5.0 } else { 5.0 };
-                svg.label((b.0 + side, b.1 + 0.35 * TEXT), anchor, &format!("style=\"fill:{color}\""), label);
             }
             Mark::Ring { at, color, radius, square } => {
                 let style = format!("stroke=\"{color}\" stroke-width=\"1.6\" fill=\"none\"");
@@ -107,12 +120,8 @@ impl Frame {
                     (None, _) => {}
                 }
             }
-            Mark::Note { at, color, text } => {
-                if let Some((x, y)) = self.at(*at) {
-                    let style = format!("style=\"fill:{color}\"");
-                    svg.label((x + 6.0, y + 0.35 * TEXT), Anchor::Start, &style, text);
-                }
-            }
+            // Written with the names.
+            Mark::Note { .. } => {}
             Mark::Segments { color, segments, opacity } => {
                 let mut d = String::new();
                 for [a, b] in segments {
@@ -127,11 +136,12 @@ impl Frame {
     }
 
     fn line(&self, svg: &mut Svg, series: &Series) {
-        let band = || series.band.iter().filter_map(|b| Some((self.across(b.0)?, self.down(b.1)?, self.down(b.2)?)));
-        if !series.band.is_empty() {
-            let there = band().map(|(x, low, _)| (x, low));
-            let back: Vec<(f64, f64)> = band().map(|(x, _, high)| (x, high)).collect();
-            let around: Vec<(f64, f64)> = there.chain(back.into_iter().rev()).collect();
+        let edge = |b: &(f64, f64, f64)| Some((self.across(b.0)?, self.down(b.1)?, self.down(b.2)?));
+        let band: Vec<Option<(f64, f64, f64)>> = series.band.iter().map(edge).collect();
+        for piece in band.split(Option::is_none).filter(|piece| piece.len() > 1) {
+            let there = piece.iter().flatten().map(|(x, low, _)| (*x, *low));
+            let back = piece.iter().rev().flatten().map(|(x, _, high)| (*x, *high));
+            let around: Vec<(f64, f64)> = there.chain(back).collect();
             svg.path(&around, true, &format!("fill=\"{}\" fill-opacity=\"0.18\"", series.color));
         }
         let dash = if series.dashed { " stroke-dasharray=\"5 4\"" } else { "" };
@@ -154,7 +164,16 @@ impl Frame {
             .filter_map(|mark| match mark {
                 Mark::Line(s) | Mark::Points(s) if !s.label.is_empty() => {
                     let (x, y) = s.points.iter().rev().find_map(|p| self.at(*p))?;
-                    Some((x, y, s.color, s.label.as_str()))
+                    let (right, bottom) = (self.left + self.width, self.top + self.height);
+                    Some((x.clamp(self.left, right), y.clamp(self.top, bottom), s.color, s.label.as_str()))
+                }
+                Mark::Arrow { label, color, to, .. } if !label.is_empty() => {
+                    let (x, y) = self.at(*to)?;
+                    Some((x, y, *color, label.as_str()))
+                }
+                Mark::Note { at, color, text } => {
+                    let (x, y) = self.at(*at)?;
+                    Some((x, y, *color, text.as_str()))
                 }
                 _ => None,
             })

@@ -27,8 +27,9 @@ mod panels;
 mod picture;
 mod svg;
 
-pub use color::{COLORS, Color, color, method_color};
+pub use color::{COLORS, Color, color, colors_of, method_color};
 pub use figure::Figure;
 pub use marks::Series;
 pub use panels::panels;
 pub use picture::picture;
+pub use svg::escape;

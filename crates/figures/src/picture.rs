@@ -3,7 +3,7 @@
 use crate::svg::escape;
 use std::fmt::Write;
 
-/// A square picture of shades from 0 to 1, row by row, as a small SVG document in the colour of the text around it.
+/// A square picture of shades from 0 to 1, row by row, as SVG to stand inside a page, in the colour of the text around it.
 ///
 /// # Panics
 /// If `side` is zero.

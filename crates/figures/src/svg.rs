@@ -33,8 +33,8 @@ pub(crate) fn number(x: f64) -> String {
     format!("{}", rounded + 0.0)
 }
 
-/// Text that may stand in SVG and HTML.
-pub(crate) fn escape(text: &str) -> String {
+/// Text that may stand in SVG and HTML, also between double quotes.
+pub fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

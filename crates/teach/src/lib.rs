@@ -23,6 +23,8 @@ mod wasm;
 pub use control::{Control, Values};
 pub use page::{Engine, page};
 
+use figures::escape;
+
 /// A page: what it shows, what can be set, and how it is drawn.
 #[derive(Clone, Debug)]
 pub struct Widget {
@@ -70,11 +72,6 @@ pub fn answer(name: &str, query: &str) -> String {
     let found = widget(name).ok_or_else(|| format!("there is no page `{name}`"));
     let wrong = |message: String| format!("<p class=\"error\" role=\"alert\">{}</p>\n", escape(&message));
     found.and_then(|widget| widget.render(query)).unwrap_or_else(wrong)
-}
-
-/// Text that may stand in HTML.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// A sentence for all readers, screen readers told when it changes.

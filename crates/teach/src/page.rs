@@ -1,7 +1,8 @@
 //! The HTML around a widget: controls, and a few lines of script between them and the engine.
 
+use crate::Widget;
 use crate::control::Control;
-use crate::{Widget, escape};
+use figures::escape;
 
 /// Where a page's numbers come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,8 @@
 //! A program, walked along: values, tangents down the list, adjoints up.
 
-use crate::{Control, Values, Widget, data, escape, failed, sentence};
+use crate::{Control, Values, Widget, data, failed, sentence};
 use autodiff::{Kind, Program, Tape, Tensor, Value, Var};
+use figures::escape;
 use modes::Expression;
 use std::fmt::Write;
 

@@ -70,6 +70,9 @@ fn methods(args: &args::Reweight) -> Result<Vec<Method>, Failure> {
             return Err("--methods oracle: the right labels are known only with --noise".into());
         }
     }
+    if args.refit && !methods.iter().any(|m| matches!(m.way, Way::HyperCleaning(_))) {
+        return Err("--refit is for hyper-cleaning, which is not among --methods".into());
+    }
     Ok(methods)
 }
 

@@ -6,7 +6,7 @@ use super::{Results, run};
 use crate::args;
 use crate::measure::{mean_and_deviation, number, percent};
 use autodiff::Element;
-use figures::{Figure, Series, color, method_color};
+use figures::{Color, Figure, Series, color, colors_of, escape};
 use std::error::Error;
 use std::fmt::Write;
 
@@ -33,11 +33,6 @@ th:first-child, td:first-child { text-align: left; }
 .suspects figure { margin: 0; } figcaption { font-size: .8rem; }
 .wrong { font-weight: 700; }
 ";
-
-/// Text that may stand in HTML.
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
 
 pub(super) fn html<E: Element>(
     args: &args::Reweight,
@@ -108,7 +103,10 @@ fn words<E: Element>(
     );
     if let Some(noise) = &args.noise {
         let wrong = summary.wrong.as_ref().map_or(0, |w| w.iter().filter(|w| **w).count());
-        text += &format!(" For the experiment, noise was added ({noise}): {wrong} labels of the first seed are wrong.");
+        text += &format!(
+            " For the experiment, noise was added ({}): {wrong} labels of the first seed are wrong.",
+            escape(&noise.to_string())
+        );
     }
     text += "</p>";
     if let Some(plain) = entries.iter().find(|e| e.name == "plain").filter(|p| p.name != chosen.name) {
@@ -133,6 +131,10 @@ fn words<E: Element>(
             );
         }
         text += "</p>";
+    }
+    if args.refit {
+        text += "<p>Curves of hyper-cleaning are those of its inner problem; its accuracy in the table is that of the network \
+                 that was trained anew on what was kept and what is trusted.</p>";
     }
     if let Some(weights) = &results[summary.chosen].records[0].weights {
         let none = weights.iter().filter(|w| **w < 1e-3).count();
@@ -171,14 +173,17 @@ fn accuracy(summary: &Summary) -> String {
     let late = curves.iter().flat_map(|c| &c[c.len() / 2..]).map(|p| p.1);
     let low = (late.fold(100.0, f64::min) - 10.0).max(0.0);
     let figure = Figure::new("accuracy over the epochs").x("epoch").y("accuracy, %");
-    let figure = figure.x_range(0.0, epochs as f64 + 0.5).y_range(low, 101.0);
-    let draw = |figure: Figure, (e, curve): (&Entry, &Vec<(f64, f64, f64)>)| {
-        let line = Series::new(e.name.as_str(), curve.iter().map(|(x, m, _)| (*x, m.max(low))));
+    let mut figure = figure.x_range(0.0, epochs as f64 + 0.5).y_range(low, 101.0);
+    for ((e, curve), color) in summary.entries.iter().zip(&curves).zip(colors_of(&names(summary))) {
+        let line = Series::new(e.name.as_str(), curve.iter().map(|(x, m, _)| (*x, *m)));
         let spread = curve.iter().filter(|_| e.curves.len() > 1);
-        let band = spread.map(|(x, m, d)| (*x, (m - d).max(low), (m + d).max(low)));
-        figure.line(line.color(method_color(&e.name)).band(band))
-    };
-    summary.entries.iter().zip(&curves).fold(figure, draw).inline()
+        figure = figure.line(line.color(color).band(spread.map(|(x, m, d)| (*x, m - d, m + d))));
+    }
+    figure.inline()
+}
+
+fn names(summary: &Summary) -> Vec<&str> {
+    summary.entries.iter().map(|e| e.name.as_str()).collect()
 }
 
 /// Epoch from 1, mean and deviation of several curves, in percent.
@@ -220,12 +225,13 @@ fn roc(summary: &Summary) -> Option<String> {
         .y("wrong labels below it")
         .x_range(0.0, 1.0)
         .y_range(0.0, 1.02);
-    let with: Vec<_> = summary.entries.iter().filter_map(|e| Some((e.name.as_str(), e.roc.as_ref()?))).collect();
+    let colors = colors_of(&names(summary));
+    let with: Vec<_> = summary.entries.iter().zip(colors).filter_map(|(e, c)| Some((e, c, e.roc.as_ref()?))).collect();
     if with.is_empty() {
         return None;
     }
-    let draw = |figure: Figure, (name, points): (&str, &Vec<(f64, f64)>)| {
-        figure.line(Series::new(name, points.iter().copied()).color(method_color(name)))
+    let draw = |figure: Figure, (e, color, points): (&Entry, Color, &Vec<(f64, f64)>)| {
+        figure.line(Series::new(e.name.as_str(), points.iter().copied()).color(color))
     };
     Some(with.into_iter().fold(figure.line(chance), draw).inline())
 }

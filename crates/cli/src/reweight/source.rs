@@ -50,6 +50,10 @@ impl<E: Element> Source<E> {
         if !args.sizes.is_empty() || !args.classes.is_empty() {
             return Err("--sizes and --classes are for --data; files are taken whole".into());
         }
+        let files = [Some(train), Some(clean), args.test.as_deref()];
+        if args.label.is_some() && files.into_iter().flatten().any(|file| arrays(file).is_some()) {
+            return Err("--label is for comma-separated files; of arrays, the second one holds the labels".into());
+        }
         let label: LabelColumn = args.label.as_deref().unwrap_or_default().parse()?;
         let label = if args.label.is_none() { LabelColumn::Guess } else { label };
         let (noisy, schema) = read::<E>(train, &label, None)?;
@@ -169,7 +173,7 @@ fn read<E: Element>(
         Some([features, labels]) => npy_pair(&features, &labels, schema)?,
         None if path.extension().is_some_and(|e| e == "npy") => {
             let path = path.display();
-            return Err(format!("{path}: two arrays are needed: --train FEATURES.npy,LABELS.npy").into());
+            return Err(format!("{path}: two arrays are needed: FEATURES.npy,LABELS.npy").into());
         }
         None => csv(path, label, schema)?,
     })

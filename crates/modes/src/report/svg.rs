@@ -43,9 +43,19 @@ pub fn svg(bench: &Bench) -> String {
         }
         let figure = Figure::new(*name).captioned().size(560.0, 380.0);
         let figure = figure.x("inputs").y("evaluations of the function").log_x().log_y();
-        curves.into_iter().fold(figure, |figure, (_, mode, points)| {
+        // A mode that serves two tasks has two lines of one colour, the second one broken.
+        let order: Vec<(Task, Mode)> = curves.iter().map(|(task, mode, _)| (*task, *mode)).collect();
+        curves.into_iter().enumerate().fold(figure, |figure, (i, (task, mode, points))| {
+            let twice = order.iter().filter(|(_, m)| *m == mode).count() > 1;
+            let again = order[..i].iter().any(|(_, m)| *m == mode);
+            let name = if twice {
+                format!("{}, {}", mode.name(), format!("{task:?}").to_lowercase())
+            } else {
+                mode.name().to_owned()
+            };
             let dots = Series::new("", points.clone()).color(color(mode));
-            figure.line(Series::new(mode.name(), points).color(color(mode))).points(dots)
+            let line = Series::new(name, points).color(color(mode));
+            figure.line(if again { line.dashed() } else { line }).points(dots)
         })
     };
     let figures: Vec<Figure> = functions.iter().map(panel).collect();

@@ -5,7 +5,7 @@ use super::{Dataset, Schema};
 use crate::error::{Error, Result};
 use autodiff::{Element, Tensor, Value};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// The type of the numbers, little-endian.
@@ -16,6 +16,9 @@ enum Kind {
     Unsigned,
     Float,
 }
+
+/// Up to here every whole number is an `f64`.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// What stands before the numbers.
 struct Header {
@@ -41,14 +44,19 @@ pub fn npy<E: Element>(path: &Path) -> Result<Tensor<E>> {
     let mut item = [0; 8];
     for i in 0..count {
         let bytes = &mut item[..header.bytes];
-        if source.read_exact(bytes).is_err() {
-            return Err(fail(format!("it ends after {i} of {count} numbers, shape {:?}", header.shape)));
-        }
+        source.read_exact(bytes).map_err(|e| match e.kind() {
+            ErrorKind::UnexpectedEof => fail(format!("it ends after {i} of {count} numbers, shape {:?}", header.shape)),
+            _ => fail(e.to_string()),
+        })?;
         let x = number(header.kind, bytes);
-        if !x.is_finite() {
-            return Err(fail(format!("number {i} is {x}")));
+        let narrow = E::from_f64(x);
+        if !narrow.to_f64().is_finite() {
+            return Err(fail(format!("number {i} is {x}, which is not finite as {}", E::NAME)));
         }
-        numbers.push(E::from_f64(x));
+        if matches!(header.kind, Kind::Signed | Kind::Unsigned) && x.abs() > EXACT {
+            return Err(fail(format!("number {i} is {x:.0}: whole numbers beyond 2⁵³ would be rounded")));
+        }
+        numbers.push(narrow);
     }
     if source.read(&mut item).map_err(|e| fail(e.to_string()))? > 0 {
         return Err(fail(format!("it goes on after {count} numbers, shape {:?}", header.shape)));
@@ -72,7 +80,10 @@ fn open(path: &Path) -> Result<(BufReader<File>, Header)> {
 }
 
 fn header(source: &mut impl Read) -> std::result::Result<Header, String> {
-    let short = |_| "it is no .npy file: too short".to_owned();
+    let short = |e: std::io::Error| match e.kind() {
+        ErrorKind::UnexpectedEof => "it is no .npy file: too short".to_owned(),
+        _ => e.to_string(),
+    };
     let mut start = [0; 8];
     source.read_exact(&mut start).map_err(short)?;
     if start[..6] != *b"\x93NUMPY" {
@@ -115,7 +126,8 @@ fn header(source: &mut impl Read) -> std::result::Result<Header, String> {
     };
     let shape = value("shape")?;
     let inside = shape.strip_prefix('(').and_then(|s| s.split_once(')')).map(|(inside, _)| inside);
-    let sizes = inside.unwrap_or_default().split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::parse::<usize>);
+    let inside = inside.ok_or_else(|| format!("its shape is no shape: {shape}"))?;
+    let sizes = inside.split(',').map(str::trim).filter(|s| !s.is_empty()).map(str::parse::<usize>);
     let shape = sizes.collect::<std::result::Result<_, _>>().map_err(|_| format!("its shape is no shape: {shape}"))?;
     Ok(Header { kind, bytes, shape })
 }

@@ -132,7 +132,7 @@ pub fn read_csv<E: Element>(
                 continue;
             }
             let name = &features[if i > column { i - 1 } else { i }];
-            numbers.push(E::from_f64(finite(text, name).map_err(|reason| fail(at, reason))?));
+            numbers.push(element(text, name).map_err(|reason| fail(at, reason))?);
         }
         line = lines.next().map_err(|reason| fail(0, reason))?;
     }
@@ -173,7 +173,7 @@ pub fn numbers<E: Element>(path: &Path, features: &[String], label: usize) -> Re
             continue;
         }
         for (text, name) in texts.iter().zip(features) {
-            numbers.push(E::from_f64(finite(text, name).map_err(|reason| fail(at, reason))?));
+            numbers.push(element(text, name).map_err(|reason| fail(at, reason))?);
         }
         rows += 1;
     }
@@ -190,6 +190,12 @@ pub(super) fn finite(text: &str, name: &str) -> std::result::Result<f64, String>
         _ if text.is_empty() => Err(format!("`{name}` is missing")),
         _ => Err(format!("`{name}` is `{text}`, no finite number")),
     }
+}
+
+/// A field as an element: it must be finite as such, too.
+fn element<E: Element>(text: &str, name: &str) -> std::result::Result<E, String> {
+    let x = E::from_f64(finite(text, name)?);
+    if x.to_f64().is_finite() { Ok(x) } else { Err(format!("`{name}` is `{text}`, too large for {}", E::NAME)) }
 }
 
 /// The records of a file, one at a time, with the number of their line.
