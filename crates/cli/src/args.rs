@@ -110,9 +110,13 @@ pub(crate) struct Reweight {
     #[arg(long, default_value_t = 100)]
     pub(crate) clean_batch: usize,
 
-    /// Learning rate, divided by ten for the last fifth of the epochs; meta-weight-net likes a fifth of it
+    /// Learning rate; meta-weight-net likes a fifth of it
     #[arg(long, default_value_t = 0.1)]
     pub(crate) rate: f64,
+
+    /// The rate over the epochs: divided by ten for the last fifth of them, constant, or down to none along half a cosine
+    #[arg(long, default_value = "last-fifth", value_parser = ["last-fifth", "constant", "cosine"])]
+    pub(crate) schedule: String,
 
     /// Learning rate of Meta-Weight-Net's own network
     #[arg(long, default_value_t = 1e-3)]

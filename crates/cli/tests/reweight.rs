@@ -330,6 +330,7 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
         (with(&["--damping", "nan"]), "--damping NaN"),
         (with(&["--hidden", "12,many"]), "--hidden 12,many"),
         (with(&["--precision", "f16"]), "f16"),
+        (with(&["--schedule", "never"]), "never"),
         (with(&["--sizes", "10,10"]), "--data"),
         (digits(&["--sizes", "5000,100"]), "1797 examples"),
         (digits(&["--sizes", "100"]), "two numbers"),

@@ -17,6 +17,9 @@ pub enum Schedule {
     Constant(f64),
     /// A rate, divided by ten for the last fifth of the epochs.
     LastFifth(f64),
+    /// From a rate down to none along half a cosine: `½·rate·(1 + cos(π·epoch/epochs))`. (Loshchilov, Hutter, ICLR 2017,
+    /// without restarts.)
+    Cosine(f64),
 }
 
 impl Schedule {
@@ -26,6 +29,9 @@ impl Schedule {
             Self::Constant(rate) => rate,
             Self::LastFifth(rate) if 5 * epoch >= 4 * epochs => rate / 10.0,
             Self::LastFifth(rate) => rate,
+            Self::Cosine(rate) => {
+                0.5 * rate * (1.0 + (std::f64::consts::PI * epoch as f64 / epochs.max(1) as f64).cos())
+            }
         }
     }
 }

@@ -92,7 +92,7 @@ fn with_few_trusted_examples_cleaned_data_beat_those_alone_and_those_alone_beat_
         let [trusted, train, test] = [&trusted[..], &others[..600], &others[600..]].map(|rows| all.select(rows));
         let labels = Noise::UniformOther(0.5).apply(train.labels(), 10, &mut rng).unwrap();
         let noisy = train.with_labels(labels).unwrap();
-        let method = Reverse::new(GradientDescent::new(1.0), 100);
+        let method = Reverse::new(GradientDescent::new(1.0), 100).last(20);
         let cleaning = HyperCleaning {
             mlp: &mlp,
             decay: 1e-3,

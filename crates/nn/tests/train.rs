@@ -119,6 +119,19 @@ fn parameters_have_names_and_order() {
 }
 
 #[test]
+fn schedules_go_where_they_say() {
+    use nn::train::Schedule;
+    let rates = |schedule: Schedule| (0..10).map(|epoch| schedule.at(epoch, 10)).collect::<Vec<_>>();
+    assert_eq!(rates(Schedule::Constant(0.3)), [0.3; 10]);
+    assert_eq!(rates(Schedule::LastFifth(0.3)), [[0.3; 8].as_slice(), &[0.3 / 10.0; 2]].concat());
+    let cosine = rates(Schedule::Cosine(0.4));
+    // Its values at 0, a third and a half of the way; and it is odd about the middle.
+    assert!((cosine[0] - 0.4).abs() < 1e-15 && (cosine[5] - 0.2).abs() < 1e-15);
+    assert!((Schedule::Cosine(0.4).at(2, 6) - 0.3).abs() < 1e-15);
+    (1..5).for_each(|i| assert!((cosine[i] + cosine[10 - i] - 0.4).abs() < 1e-15));
+}
+
+#[test]
 fn training_is_seeded_and_learns() {
     let [train, test] = digits::<f32>().unwrap().split([600, 300], &mut rng(0)).unwrap();
     let mlp = Mlp::new(&[64, 32, 10], Activation::Relu).unwrap();

@@ -73,7 +73,7 @@ fn settings_of(args: &args::Reweight, methods: &[&str]) -> String {
     let path = |p: &Option<PathBuf>| p.as_ref().map(|p| p.display().to_string());
     format!(
         "data {:?} {:?} {:?} {:?} {:?} label {:?}\nsizes {:?} classes {:?} noise {:?} imbalance {:?}\nmethods {methods:?}\n\
-         seed {} seeds {} hidden {} epochs {} batch {} clean batch {} rate {} meta rate {} momentum {} decay {}\n\
+         seed {} seeds {} hidden {} epochs {} batch {} clean batch {} rate {} schedule {} meta rate {} momentum {} decay {}\n\
          inner steps {} inner rate {} damping {} refit {} precision {}\n",
         args.data,
         path(&args.dir),
@@ -92,6 +92,7 @@ fn settings_of(args: &args::Reweight, methods: &[&str]) -> String {
         args.batch,
         args.clean_batch,
         args.rate,
+        args.schedule,
         args.meta_rate,
         args.momentum,
         args.decay,

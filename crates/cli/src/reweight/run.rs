@@ -73,11 +73,16 @@ impl<E: Element> Run<'_, E> {
     fn setup(&self, kind: Kind) -> Setup {
         let args = self.args;
         let epochs = args.epochs as usize;
+        let rate = match args.schedule.as_str() {
+            "constant" => Schedule::Constant(args.rate),
+            "cosine" => Schedule::Cosine(args.rate),
+            _ => Schedule::LastFifth(args.rate),
+        };
         Setup {
             mlp: self.mlp.clone(),
             init: Init::He,
             kind,
-            settings: Settings { epochs, batch: args.batch, rate: Schedule::LastFifth(args.rate) },
+            settings: Settings { epochs, batch: args.batch, rate },
             trusted_batch: args.clean_batch,
             momentum: args.momentum,
             decay: args.decay,

@@ -78,6 +78,7 @@ impl Summary {
             "batch": args.batch,
             "clean_batch": args.clean_batch,
             "rate": args.rate,
+            "schedule": args.schedule,
             "meta_rate": args.meta_rate,
             "momentum": args.momentum,
             "decay": args.decay,
