@@ -31,6 +31,46 @@ pub(crate) enum Command {
     Reweight(Box<Reweight>),
     /// Classes for the rows of a file, by a model that `reweight` has learnt
     Predict(Predict),
+    /// Pages on which one can see a hypergradient, in a browser
+    Explore(Explore),
+    /// An expression as a program, its gradient, and its graph
+    Graph(Graph),
+}
+
+/// Serves six pages, each with sliders, on this machine alone: a program walked along, forward against reverse, truncation, the
+/// landscape of an outer objective, what is kept in memory, which examples deserve trust.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explore {
+    /// The port; 0 takes any that is free
+    #[arg(long, default_value_t = 8888)]
+    pub(crate) port: u16,
+
+    /// Write the pages into DIR instead, each with the engine inside
+    #[arg(long, value_name = "DIR")]
+    pub(crate) write: Option<PathBuf>,
+
+    /// The engine for --write: teach.wasm, gzipped, in base64
+    #[arg(long, value_name = "FILE", requires = "write")]
+    pub(crate) engine: Option<PathBuf>,
+}
+
+/// Records an expression in the array x as a program, and prints it, its gradient and its graph in DOT.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Graph {
+    /// The expression: "sum(sin(x)^2 * exp(-x))"
+    pub(crate) expression: String,
+
+    /// The length of x
+    #[arg(long, default_value_t = 3)]
+    pub(crate) n: usize,
+
+    /// Print the graph alone, for dot -Tsvg
+    #[arg(long)]
+    pub(crate) dot: bool,
+
+    /// With --dot: the graph of the gradient
+    #[arg(long, requires = "dot")]
+    pub(crate) gradient: bool,
 }
 
 /// Learns how far to trust each example of a noisy data set, from a few that are trusted, and compares with plain training.

@@ -1,10 +1,12 @@
 //! The `hypertape` command: trains on digits with wrong labels, and learns which to trust; compares hypergradient methods;
-//! measures modes of differentiation.
+//! measures modes of differentiation; shows programs and pages about them.
 #![forbid(unsafe_code)]
 
 mod args;
 mod compare;
 mod demo;
+mod explore;
+mod graph;
 mod interrupt;
 mod measure;
 mod modes;
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
         Some(args::Command::Compare(args)) => compare::run(args),
         Some(args::Command::Reweight(args)) => reweight::run(args),
         Some(args::Command::Predict(args)) => predict::run(args),
+        Some(args::Command::Explore(args)) => explore::run(args),
+        Some(args::Command::Graph(args)) => graph::run(args),
         None => run(&cli.demo),
     };
     match result {

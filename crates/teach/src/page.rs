@@ -33,6 +33,9 @@ const SCRIPT: &str = r#"
 const form = document.querySelector('form'), view = document.getElementById('view');
 const query = () => new URLSearchParams(new FormData(form)).toString();
 let asked = 0, playing = null;
+// An address may say how a page begins: truncation?T=30&K=5.
+const given = new URLSearchParams(location.search);
+for (const [key, value] of given) if (form.elements[key]) form.elements[key].value = value;
 async function update() {
   for (const input of form.querySelectorAll('input[type=range]')) input.parentElement.querySelector('output').value = input.value;
   const mine = ++asked, answer = await render(query());
@@ -66,6 +69,7 @@ function down(e) {
   for (const time of form.querySelectorAll('input[data-time]')) time.value = 0;
   e.preventDefault(); update();
 }
+if (given.size > 0) update();
 "#;
 
 const SERVER: &str = r"

@@ -10,7 +10,7 @@ thread_local! {
 /// A place of so many bytes for a question `widget?query`; it stays until the next one is asked for.
 // SAFETY: no other symbol of this module has the name.
 #[unsafe(no_mangle)]
-pub extern "C" fn reserve(length: usize) -> *mut u8 {
+pub(crate) extern "C" fn reserve(length: usize) -> *mut u8 {
     QUESTION.with_borrow_mut(|question| {
         question.clear();
         question.resize(length, 0);
@@ -21,7 +21,7 @@ pub extern "C" fn reserve(length: usize) -> *mut u8 {
 /// Answers the question that was written: the answer's length as four bytes, then the answer, which stays until the next.
 // SAFETY: no other symbol of this module has the name.
 #[unsafe(no_mangle)]
-pub extern "C" fn render() -> *const u8 {
+pub(crate) extern "C" fn render() -> *const u8 {
     let question = QUESTION.with_borrow(|question| String::from_utf8_lossy(question).into_owned());
     let (name, query) = question.split_once('?').unwrap_or((&question, ""));
     let text = crate::answer(name, query);
