@@ -249,6 +249,8 @@ impl Figure {
         let ticks = (self.x.ticks(x), self.y.ticks(y));
         let labels = self.marks.iter().filter_map(|m| match m {
             Mark::Line(s) | Mark::Points(s) if !s.label.is_empty() => Some(width(&s.label)),
+            Mark::Arrow { label, .. } => Some(width(label)),
+            Mark::Note { text, .. } => Some(width(text)),
             _ => None,
         });
         let left = 34.0 + ticks.1.iter().map(|t| width(&t.1)).fold(0.0, f64::max);

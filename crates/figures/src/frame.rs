@@ -167,9 +167,10 @@ impl Frame {
                     let (right, bottom) = (self.left + self.width, self.top + self.height);
                     Some((x.clamp(self.left, right), y.clamp(self.top, bottom), s.color, s.label.as_str()))
                 }
-                Mark::Arrow { label, color, to, .. } if !label.is_empty() => {
-                    let (x, y) = self.at(*to)?;
-                    Some((x, y, *color, label.as_str()))
+                Mark::Arrow { label, color, from, to } if !label.is_empty() => {
+                    let ((x0, _), (x, y)) = (self.at(*from)?, self.at(*to)?);
+                    // Beyond the head, on whichever side that is.
+                    Some((if x < x0 { x - width(label) - 10.0 } else { x }, y, *color, label.as_str()))
                 }
                 Mark::Note { at, color, text } => {
                     let (x, y) = self.at(*at)?;

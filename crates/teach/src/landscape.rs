@@ -22,8 +22,8 @@ pub(crate) fn widget() -> Widget {
             range("T", "inner steps T", 1.0, 60.0, 1.0, 20.0),
             range("K", "steps back K", 1.0, 60.0, 1.0, 3.0),
             range("k", "CG iterations", 1.0, 2.0, 1.0, 1.0),
-            range("u1", "u₁", -5.0, 1.0, 0.05, -0.5),
-            range("u2", "u₂", -5.0, 1.0, 0.05, -4.0),
+            range("u1", "u₁", -5.0, 1.0, 0.05, 0.0),
+            range("u2", "u₂", -5.0, 1.0, 0.05, -3.5),
             Control::Time { name: "steps", label: "outer steps", most: 40.0, default: 0.0 },
         ],
         draw,
@@ -32,9 +32,9 @@ pub(crate) fn widget() -> Widget {
 
 /// XᵀX/N, Xᵀy/N and the same of the other data.
 const A: [[f64; 2]; 2] = [[1.0, 0.45], [0.45, 0.4]];
-const B: [f64; 2] = [1.1, 0.25];
+const B: [f64; 2] = [1.1, 0.75];
 const A_VAL: [[f64; 2]; 2] = [[0.9, 0.1], [0.1, 0.6]];
-const B_VAL: [f64; 2] = [0.7, 0.25];
+const B_VAL: [f64; 2] = [0.677, 0.4127];
 const RATE: f64 = 0.5;
 const SPAN: (f64, f64) = (-5.0, 1.0);
 
@@ -73,10 +73,18 @@ fn problem() -> Problem {
     .threads(1)
 }
 
+thread_local! {
+    /// Compiled once.
+    static PROBLEM: Problem = problem();
+}
+
 fn draw(values: &Values) -> Result<String, String> {
+    PROBLEM.with(|problem| look(problem, values))
+}
+
+fn look(problem: &Problem, values: &Values) -> Result<String, String> {
     let (steps, inner) = (values.count("steps"), values.count("T"));
     let (k, iterations) = (values.count("K").min(inner), values.count("k"));
-    let problem = problem();
     let rule = GradientDescent::new(RATE);
     let reverse = Reverse::new(rule.clone(), inner);
     let truncated = reverse.clone().last(k);

@@ -21,7 +21,7 @@ form { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem,
 label { display: grid; grid-template-columns: 1fr auto; } label input, label select { grid-column: 1 / -1; width: 100%; box-sizing: border-box; font: inherit; }
 output { font-variant-numeric: tabular-nums; }
 button { font: inherit; padding: .1rem .8rem; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem; } .figures svg { flex: 1 1 22rem; max-width: 40rem; width: 100%; height: auto; touch-action: none; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; } .figures svg { flex: 1 1 22rem; max-width: 40rem; width: 100%; height: auto; touch-action: none; }
 table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums; } th, td { text-align: left; padding: .1rem .9rem .1rem 0; border-bottom: 1px solid var(--line); }
 .list { font-family: ui-monospace, monospace; font-size: .85rem; display: block; overflow-x: auto; } tr.now { outline: 2px solid var(--accent); }
 .error { color: #d55e00; }

@@ -15,7 +15,7 @@ pub(crate) fn widget() -> Widget {
                 steps back, truncated reverse mode the last K: what it misses shrinks as (1 − ημ)ᴷ, where μ is the least \
                 curvature.",
         controls: vec![
-            range("T", "inner steps T", 1.0, 120.0, 1.0, 60.0),
+            range("T", "inner steps T", 1.0, 120.0, 1.0, 30.0),
             range("K", "steps back K", 1.0, 120.0, 1.0, 10.0),
             range("eta", "step size η", 0.02, 1.2, 0.02, 0.4),
             range("u", "hyperparameter u", -4.0, 0.0, 0.1, -2.0),
@@ -48,11 +48,19 @@ fn problem() -> Problem {
     .threads(1)
 }
 
+thread_local! {
+    /// Compiled once.
+    static PROBLEM: Problem = problem();
+}
+
 fn draw(values: &Values) -> Result<String, String> {
+    PROBLEM.with(|problem| look(problem, values))
+}
+
+fn look(problem: &Problem, values: &Values) -> Result<String, String> {
     let (steps, eta, u) = (values.count("T"), values.number("eta"), values.number("u"));
     let k = values.count("K").min(steps);
     let (solution, truth) = exact(u);
-    let problem = problem();
     let rule = GradientDescent::new(eta);
     let (point, start) = ([Tensor::scalar(u)], [Tensor::from([0.0, 0.0])]);
     let take = |method: &dyn Method<f64>| problem.hypergradient(&point, &start, method).map_err(failed);
@@ -79,7 +87,8 @@ fn draw(values: &Values) -> Result<String, String> {
         .y("v₂")
         .line(Series::new("", path.clone()).color(method_color("")))
         .points(Series::new(format!("last {k}"), tail).color(method_color("truncated")))
-        .points(Series::new("v*", [(solution[0], solution[1])]).color(method_color("exact")).radius(5.0));
+        .ring((solution[0], solution[1]), method_color("exact"), 7.0)
+        .note((solution[0], solution[1]), method_color("exact"), "v*");
 
     let relative = |g: f64| ((g - truth) / truth).abs();
     let of = |h: &bilevel::Hypergradient<f64>| h.gradient[0].item();
@@ -88,7 +97,7 @@ fn draw(values: &Values) -> Result<String, String> {
     let mut at = 1;
     while at <= steps {
         errors.push((at as f64, relative(of(&take(&reverse.clone().last(at))?))));
-        at = (at + 1).max(at * 4 / 3);
+        at = (at + 1).max(at * 3 / 2);
     }
     let first = errors[0].1;
     let rate = |k: f64| first * (1.0 - eta * mu).abs().powf(k - 1.0);

@@ -75,10 +75,10 @@ fn every_arrow_points_where_its_method_says() {
     // The objective by differences of a closed form that is written anew here.
     let outer = |u: [f64; 2]| {
         let (a, b, d) = (1.0 + u[0].exp(), 0.45, 0.4 + u[1].exp());
-        let (v0, v1) = ((1.1 * d - 0.25 * b) / (a * d - b * b), (0.25 * a - 1.1 * b) / (a * d - b * b));
-        0.5 * (0.9 * v0 * v0 + 0.2 * v0 * v1 + 0.6 * v1 * v1) - 0.7 * v0 - 0.25 * v1
+        let (v0, v1) = ((1.1 * d - 0.75 * b) / (a * d - b * b), (0.75 * a - 1.1 * b) / (a * d - b * b));
+        0.5 * (0.9 * v0 * v0 + 0.2 * v0 * v1 + 0.6 * v1 * v1) - 0.677 * v0 - 0.4127 * v1
     };
-    let (u, h) = ([-0.5, -4.0], 1e-5);
+    let (u, h) = ([0.0, -3.5], 1e-5);
     let slopes = [
         (outer([u[0] + h, u[1]]) - outer([u[0] - h, u[1]])) / (2.0 * h),
         (outer([u[0], u[1] + h]) - outer([u[0], u[1] - h])) / (2.0 * h),
