@@ -1,6 +1,6 @@
 //! Forward against reverse: which is cheaper, and what it keeps in memory.
 
-use crate::{Control, Values, Widget, data, failed, sentence, table};
+use crate::{Control, Values, View, Widget, data, failed, sentence, table};
 use autodiff::{Counts, Program, Value};
 use figures::{COLORS, Figure, Series};
 
@@ -34,7 +34,7 @@ fn costs(n: usize, m: usize) -> Result<[Counts; 2], String> {
     Ok([sweep(f.jvp(&[0]).map_err(failed)?, n)?, sweep(f.vjp(&[0]).map_err(failed)?, m)?])
 }
 
-fn draw(values: &Values) -> Result<String, String> {
+fn draw(values: &Values) -> Result<View, String> {
     let (n, m) = (values.count("n"), values.count("m"));
     let [forward, reverse] = costs(n, m)?;
     let mut curves = [Vec::new(), Vec::new()];
@@ -63,15 +63,18 @@ fn draw(values: &Values) -> Result<String, String> {
         ("reverse", forward.flops as f64 / reverse.flops as f64)
     };
     let words = format!("{n} inputs, {m} outputs: {cheaper} mode is cheaper, by a factor of {factor:.1}.");
-    Ok(format!(
-        "<div class=\"figures\">{}</div>\n{}{}{}{}",
-        figure.inline(),
-        table(
-            &["", "sweeps", "operations", "bytes alive"],
-            &[row("forward", n, &forward), row("reverse", m, &reverse)]
+    Ok(View {
+        figures: vec![figure],
+        drag: None,
+        rest: format!(
+            "{}{}{}{}",
+            table(
+                &["", "sweeps", "operations", "bytes alive"],
+                &[row("forward", n, &forward), row("reverse", m, &reverse)]
+            ),
+            sentence(&words),
+            data("forward", forward.flops as f64),
+            data("reverse", reverse.flops as f64)
         ),
-        sentence(&words),
-        data("forward", forward.flops as f64),
-        data("reverse", reverse.flops as f64)
-    ))
+    })
 }

@@ -1,6 +1,6 @@
 //! The landscape of an outer objective over two hyperparameters, with an arrow for each method.
 
-use crate::{Control, Values, Widget, data, failed, sentence, table};
+use crate::{Control, Values, View, Widget, data, failed, sentence, table};
 use autodiff::{Tensor, Value};
 use bilevel::{Forward, GradientDescent, Implicit, Inner, Method, Problem, Reverse};
 use figures::{Figure, Series, method_color};
@@ -78,11 +78,11 @@ thread_local! {
     static PROBLEM: Problem = problem();
 }
 
-fn draw(values: &Values) -> Result<String, String> {
+fn draw(values: &Values) -> Result<View, String> {
     PROBLEM.with(|problem| look(problem, values))
 }
 
-fn look(problem: &Problem, values: &Values) -> Result<String, String> {
+fn look(problem: &Problem, values: &Values) -> Result<View, String> {
     let (steps, inner) = (values.count("steps"), values.count("T"));
     let (k, iterations) = (values.count("K").min(inner), values.count("k"));
     let rule = GradientDescent::new(RATE);
@@ -152,13 +152,16 @@ fn look(problem: &Problem, values: &Values) -> Result<String, String> {
         here[1],
         exact(here).0
     );
-    Ok(format!(
-        "<div class=\"figures\" data-drag=\"{drag}\">{}</div>\n{}{}{}{}{}",
-        figure.inline(),
-        table(&["", "dF/du", "angle to exact"], &rows),
-        sentence(&words),
-        data("g1", g[0]),
-        data("g2", g[1]),
-        data("F", exact(here).0)
-    ))
+    Ok(View {
+        figures: vec![figure],
+        drag: Some(drag),
+        rest: format!(
+            "{}{}{}{}{}",
+            table(&["", "dF/du", "angle to exact"], &rows),
+            sentence(&words),
+            data("g1", g[0]),
+            data("g2", g[1]),
+            data("F", exact(here).0)
+        ),
+    })
 }

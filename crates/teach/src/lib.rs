@@ -23,7 +23,7 @@ mod wasm;
 pub use control::{Control, Values};
 pub use page::{Engine, page};
 
-use figures::escape;
+use figures::{Figure, escape};
 
 /// A page: what it shows, what can be set, and how it is drawn.
 #[derive(Clone, Debug)]
@@ -36,7 +36,17 @@ pub struct Widget {
     pub about: &'static str,
     /// What can be set.
     pub controls: Vec<Control>,
-    draw: fn(&Values) -> Result<String, String>,
+    draw: fn(&Values) -> Result<View, String>,
+}
+
+/// What is drawn.
+#[derive(Debug, Default)]
+struct View {
+    figures: Vec<Figure>,
+    /// Where the first figure is dragged: two controls, their range, and the corners in pixels.
+    drag: Option<String>,
+    /// Tables, a sentence, numbers.
+    rest: String,
 }
 
 impl Widget {
@@ -46,7 +56,20 @@ impl Widget {
     /// # Errors
     /// What is wrong with a setting, in words. Settings that are not given are at their defaults.
     pub fn render(&self, query: &str) -> Result<String, String> {
-        (self.draw)(&Values::read(&self.controls, query)?)
+        let view = (self.draw)(&Values::read(&self.controls, query)?)?;
+        let figures: String = view.figures.iter().map(Figure::inline).collect();
+        let drag = view.drag.map_or(String::new(), |drag| format!(" data-drag=\"{drag}\""));
+        let figures =
+            if figures.is_empty() { figures } else { format!("<div class=\"figures\"{drag}>{figures}</div>\n") };
+        Ok(figures + &view.rest)
+    }
+
+    /// The figures alone, to stand in a text.
+    ///
+    /// # Errors
+    /// As [`render`](Widget::render).
+    pub fn figures(&self, query: &str) -> Result<Vec<Figure>, String> {
+        Ok((self.draw)(&Values::read(&self.controls, query)?)?.figures)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is kept while a trajectory is differentiated: cells filled, freed and computed again.
 
-use crate::{Control, Values, Widget, data, failed, sentence, table};
+use crate::{Control, Values, View, Widget, data, failed, sentence, table};
 use autodiff::{Tensor, Value, next_kept};
 use bilevel::{Forward, GradientDescent, Keep, Method, Problem, Reverse};
 use figures::{Color, Figure, method_color};
@@ -85,7 +85,7 @@ impl Film {
     }
 }
 
-fn draw(values: &Values) -> Result<String, String> {
+fn draw(values: &Values) -> Result<View, String> {
     let (steps, name) = (values.count("T"), values.word("method"));
     let (k, places, m) = (values.count("K").min(steps), values.count("c").min(steps), values.count("m"));
     let film = match name {
@@ -153,14 +153,17 @@ fn draw(values: &Values) -> Result<String, String> {
         film.back[now],
         states
     );
-    Ok(format!(
-        "<div class=\"figures\">{}</div>\n{}{}{}{}",
-        figure.inline(),
-        table(&["", "the engine's report"], &rows),
-        sentence(&words),
-        data("bytes", report.trajectory_bytes as f64),
-        data("vjps", counts.vjps as f64) + &data("gradients", counts.gradients as f64)
-    ))
+    Ok(View {
+        figures: vec![figure],
+        drag: None,
+        rest: format!(
+            "{}{}{}{}",
+            table(&["", "the engine's report"], &rows),
+            sentence(&words),
+            data("bytes", report.trajectory_bytes as f64),
+            data("vjps", counts.vjps as f64) + &data("gradients", counts.gradients as f64)
+        ),
+    })
 }
 
 #[cfg(test)]

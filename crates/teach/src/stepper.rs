@@ -1,6 +1,6 @@
 //! A program, walked along: values, tangents down the list, adjoints up.
 
-use crate::{Control, Values, Widget, data, failed, sentence};
+use crate::{Control, Values, View, Widget, data, failed, sentence};
 use autodiff::{Kind, Program, Tape, Tensor, Value, Var};
 use figures::escape;
 use modes::Expression;
@@ -54,7 +54,7 @@ fn walk(program: &Program) -> (Column, Column, Column) {
     })
 }
 
-fn draw(values: &Values) -> Result<String, String> {
+fn draw(values: &Values) -> Result<View, String> {
     let expression = Expression::parse(values.word("f")).map_err(failed)?;
     let program = Program::record(&[&[X.len()]], |x| expression.eval(&x[0])).map_err(failed)?;
     let lines = program.nodes().len();
@@ -121,11 +121,14 @@ fn draw(values: &Values) -> Result<String, String> {
     };
     let last = program.outputs()[0] as usize;
     let input = program.nodes().iter().position(|n| matches!(n.kind(), Kind::Input(_))).unwrap_or(0);
-    Ok(format!(
-        "{text}{}{}{}{}",
-        sentence(&words),
-        data("value", first(&value, last)),
-        data("tangent", first(&tangent, last)),
-        data("adjoint", first(&adjoint, input))
-    ))
+    Ok(View {
+        rest: format!(
+            "{text}{}{}{}{}",
+            sentence(&words),
+            data("value", first(&value, last)),
+            data("tangent", first(&tangent, last)),
+            data("adjoint", first(&adjoint, input))
+        ),
+        ..View::default()
+    })
 }

@@ -1,6 +1,6 @@
 //! How fast a hypergradient forgets: the last K steps of T, beside the whole trajectory and the exact one.
 
-use crate::{Control, Values, Widget, data, failed, sentence, table};
+use crate::{Control, Values, View, Widget, data, failed, sentence, table};
 use autodiff::{Tensor, Value};
 use bilevel::{Forward, GradientDescent, Implicit, Inner, Method, Problem, Reverse};
 use figures::{Figure, Series, method_color};
@@ -53,11 +53,11 @@ thread_local! {
     static PROBLEM: Problem = problem();
 }
 
-fn draw(values: &Values) -> Result<String, String> {
+fn draw(values: &Values) -> Result<View, String> {
     PROBLEM.with(|problem| look(problem, values))
 }
 
-fn look(problem: &Problem, values: &Values) -> Result<String, String> {
+fn look(problem: &Problem, values: &Values) -> Result<View, String> {
     let (steps, eta, u) = (values.count("T"), values.number("eta"), values.number("u"));
     let k = values.count("K").min(steps);
     let (solution, truth) = exact(u);
@@ -127,13 +127,15 @@ fn look(problem: &Problem, values: &Values) -> Result<String, String> {
         100.0 * relative(of(&truncated)),
         100.0 * relative(of(&whole)),
     );
-    Ok(format!(
-        "<div class=\"figures\">{}{}</div>\n{}{}{}{}",
-        way.inline(),
-        forgetting.inline(),
-        table(&["", "dF/du", "relative error"], &rows),
-        sentence(&words),
-        data("truncated", of(&truncated)),
-        data("exact", truth)
-    ))
+    Ok(View {
+        figures: vec![way, forgetting],
+        drag: None,
+        rest: format!(
+            "{}{}{}{}",
+            table(&["", "dF/du", "relative error"], &rows),
+            sentence(&words),
+            data("truncated", of(&truncated)),
+            data("exact", truth)
+        ),
+    })
 }

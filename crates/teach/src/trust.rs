@@ -1,6 +1,6 @@
 //! Which examples deserve trust: a small network learns on points of which some labels are flipped.
 
-use crate::{Control, Values, Widget, data, failed, sentence};
+use crate::{Control, Values, View, Widget, data, failed, sentence};
 use autodiff::{Program, Tensor, Value};
 use bilevel::{Data, Problem, Symbol, VirtualStep, example_weights};
 use figures::{COLORS, Figure, Series};
@@ -146,7 +146,7 @@ impl Run {
     }
 }
 
-fn draw(values: &Values) -> Result<String, String> {
+fn draw(values: &Values) -> Result<View, String> {
     let settings = (values.word("method").to_owned(), values.number("noise"), values.number("rate"));
     let steps = values.count("step");
     LAST.with_borrow_mut(|last| {
@@ -157,13 +157,13 @@ fn draw(values: &Values) -> Result<String, String> {
         while run.steps < steps {
             run.step()?;
         }
-        let page = picture(&run);
+        let view = picture(&run);
         *last = Some(run);
-        page
+        Ok(view)
     })
 }
 
-fn picture(run: &Run) -> Result<String, String> {
+fn picture(run: &Run) -> View {
     const GRID: usize = 25;
     const SPAN: (f64, f64) = (-1.8, 1.8);
     let at = |i: usize| SPAN.0 + (SPAN.1 - SPAN.0) * i as f64 / (GRID - 1) as f64;
@@ -211,12 +211,9 @@ fn picture(run: &Run) -> Result<String, String> {
         run.steps,
         100.0 * accuracy
     );
-    Ok(format!(
-        "<div class=\"figures\">{}{}</div>\n{}{}{}",
-        figure.inline(),
-        histogram.inline(),
-        sentence(&words),
-        data("accuracy", accuracy),
-        data("first", run.params[0].data()[0])
-    ))
+    View {
+        figures: vec![figure, histogram],
+        drag: None,
+        rest: format!("{}{}{}", sentence(&words), data("accuracy", accuracy), data("first", run.params[0].data()[0])),
+    }
 }
