@@ -16,6 +16,7 @@ pub struct Figure {
     y: Axis,
     marks: Vec<Mark>,
     captioned: bool,
+    bare: bool,
 }
 
 /// The style of what stands alone.
@@ -36,6 +37,7 @@ impl Figure {
             y: Axis::default(),
             marks: Vec::new(),
             captioned: false,
+            bare: false,
         }
     }
 
@@ -50,6 +52,13 @@ impl Figure {
     #[must_use]
     pub fn captioned(mut self) -> Self {
         self.captioned = true;
+        self
+    }
+
+    /// Without axes: for what is no function.
+    #[must_use]
+    pub fn bare(mut self) -> Self {
+        self.bare = true;
         self
     }
 
@@ -278,7 +287,9 @@ impl Figure {
         if self.captioned {
             svg.label((frame.left, 1.5 * TEXT), Anchor::Start, "font-weight=\"600\"", &self.title);
         }
-        frame.axes(&mut svg, &self.x.label, &self.y.label, &ticks);
+        if !self.bare {
+            frame.axes(&mut svg, &self.x.label, &self.y.label, &ticks);
+        }
         frame.marks(&mut svg, &self.marks);
         frame.names(&mut svg, &self.marks);
         svg.text + "</svg>\n"
