@@ -1,6 +1,6 @@
 //! The figures of the documentation, from fixed seeds.
 //!
-//! `cargo run --release --example figures -- [DIRECTORY]` (docs/figures if none is named)
+//! `cargo run --release --example figures -- [DIRECTORY]` (docs/book/src/figures if none is named)
 
 use autodiff::{Tensor, Value};
 use bilevel::{
@@ -17,7 +17,7 @@ use nn::{Activation, Init, Mlp, loss, rng};
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
-    let folder = std::path::PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "docs/figures".to_owned()));
+    let folder = std::path::PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "docs/book/src/figures".to_owned()));
     std::fs::create_dir_all(&folder)?;
     for (name, figure) in all()? {
         std::fs::write(folder.join(format!("{name}.svg")), figure.document())?;

@@ -30,4 +30,28 @@ mod pages {
     mod pytorch {}
     #[doc = include_str!("../docs/speed.md")]
     mod speed {}
+    #[doc = include_str!("../docs/book/src/list.md")]
+    mod book_list {}
+    #[doc = include_str!("../docs/book/src/sweeps.md")]
+    mod book_sweeps {}
+    #[doc = include_str!("../docs/book/src/rules.md")]
+    mod book_rules {}
+    #[doc = include_str!("../docs/book/src/second.md")]
+    mod book_second {}
+    #[doc = include_str!("../docs/book/src/inside.md")]
+    mod book_inside {}
+    #[doc = include_str!("../docs/book/src/unrolling.md")]
+    mod book_unrolling {}
+    #[doc = include_str!("../docs/book/src/forgetting.md")]
+    mod book_forgetting {}
+    #[doc = include_str!("../docs/book/src/fixed-point.md")]
+    mod book_fixed_point {}
+    #[doc = include_str!("../docs/book/src/first-order.md")]
+    mod book_first_order {}
+    #[doc = include_str!("../docs/book/src/trust.md")]
+    mod book_trust {}
+    #[doc = include_str!("../docs/book/src/checking.md")]
+    mod book_checking {}
+    #[doc = include_str!("../docs/book/src/exercises.md")]
+    mod book_exercises {}
 }

@@ -1,4 +1,4 @@
-//! The figures in docs/figures are those that the program draws.
+//! The figures in docs/book/src/figures are those that the program draws.
 
 #[path = "../examples/figures.rs"]
 #[allow(dead_code, reason = "its main is for people")]
@@ -21,7 +21,7 @@ fn pieces(text: &str) -> Vec<Result<f64, &str>> {
 
 #[test]
 fn what_is_drawn_is_what_is_kept() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/figures");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/book/src/figures");
     let drawn = drawing::all().unwrap();
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), drawn.len(), "a figure too many, or too few");
     for (name, figure) in drawn {
