@@ -17,7 +17,8 @@ use nn::{Activation, Init, Mlp, loss, rng};
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> Outcome<()> {
-    let folder = std::path::PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "docs/book/src/figures".to_owned()));
+    let folder =
+        std::path::PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| "docs/book/src/figures".to_owned()));
     std::fs::create_dir_all(&folder)?;
     for (name, figure) in all()? {
         std::fs::write(folder.join(format!("{name}.svg")), figure.document())?;

@@ -41,6 +41,14 @@ fn serve(port: u16) -> Result<(), Failure> {
     Stream::new(false).line(&format!("open http://{}/ in a browser; Ctrl-C ends it", server.server_addr()))?;
     let html = Header::from_bytes("Content-Type", "text/html; charset=utf-8").map_err(|()| "a header is no header")?;
     for request in server.incoming_requests() {
+        // Pages of others may make a browser ask; what they ask in is another name.
+        let host = request.headers().iter().find(|h| h.field.equiv("Host")).map_or("", |h| h.value.as_str());
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        if !["127.0.0.1", "localhost"].contains(&name) {
+            let _ =
+                request.respond(Response::from_string("this server answers this machine alone").with_status_code(403));
+            continue;
+        }
         let address = request.url().trim_start_matches('/').to_owned();
         let (path, query) = address.split_once('?').unwrap_or((&address, ""));
         let (status, text) = match (path, path.strip_prefix("render/")) {

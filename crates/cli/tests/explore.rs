@@ -51,12 +51,18 @@ fn pages_and_their_parts_are_served_on_loopback() {
     for widget in teach::widgets() {
         assert!(index.contains(&format!("href=\"{}\"", widget.name)));
         let page = server.get(widget.name);
-        assert!(page.starts_with("HTTP/1.1 200") && page.contains("<form>") && page.contains("charset=utf-8"));
+        assert!(page.starts_with("HTTP/1.1 200") && page.contains("<form") && page.contains("charset=utf-8"));
     }
     let part = server.get("render/truncation?T=30&K=5");
     assert!(part.contains(&teach::answer("truncation", "T=30&K=5")));
     assert!(server.get("render/truncation?T=many").contains("is no number"));
     assert!(server.get("nowhere").starts_with("HTTP/1.1 404"));
+    assert!(server.get(&format!("render/stepper?f={}", "(".repeat(3000))).contains("at most 2000"));
+    let mut stream = TcpStream::connect(&server.address).unwrap();
+    write!(stream, "GET / HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 403"), "{text}");
 }
 
 /// The number that a page gives in full.

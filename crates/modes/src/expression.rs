@@ -28,9 +28,16 @@ const FUNCTIONS: [&str; 22] = [
     "atan", "sum", "mean", "max", "min", "prod", "lse", "cumsum",
 ];
 
+/// Longer ones are no work of a person's hands; what is parsed, evaluated and dropped goes as deep as the text is long.
+const LONGEST: usize = 2000;
+
+/// Brackets, signs and powers inside each other.
+const DEEPEST: usize = 100;
+
 struct Parser<'a> {
     text: &'a str,
     at: usize,
+    depth: usize,
 }
 
 impl Expression {
@@ -48,7 +55,12 @@ impl Expression {
     /// # Errors
     /// [`Error::Expression`], with the place.
     pub fn parse(text: &str) -> Result<Self> {
-        let mut parser = Parser { text, at: 0 };
+        let mut parser = Parser { text, at: 0, depth: 0 };
+        if text.len() > LONGEST {
+            let start: String = text.chars().take(20).collect();
+            let message = format!("{} characters: at most {LONGEST} are read", text.len());
+            return Err(Error::Expression { text: start + "…", column: 1, message });
+        }
         let root = parser.sum()?;
         match parser.peek() {
             None => Ok(Self { text: text.to_owned(), root }),
@@ -160,7 +172,13 @@ impl Parser<'_> {
     }
 
     fn sign(&mut self) -> Result<Node> {
-        if self.eat(&['-']).is_some() { Ok(Node::Negative(Box::new(self.sign()?))) } else { self.power() }
+        self.depth += 1;
+        if self.depth > DEEPEST {
+            return self.fail(&format!("more than {DEEPEST} brackets, signs or powers inside each other"));
+        }
+        let node = if self.eat(&['-']).is_some() { Node::Negative(Box::new(self.sign()?)) } else { self.power()? };
+        self.depth -= 1;
+        Ok(node)
     }
 
     fn power(&mut self) -> Result<Node> {

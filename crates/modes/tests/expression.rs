@@ -107,3 +107,19 @@ fn settings_that_make_no_sense_are_errors() {
     assert!(matches!(Bench::run(&[], &Settings::default(), |_| ()), Err(Error::Setting { .. })));
     assert!(Function::named("chains").unwrap_err().to_string().contains("there are rosenbrock, chain"));
 }
+
+#[test]
+fn what_is_too_long_or_too_deep_is_refused_before_it_can_do_harm() {
+    for (text, words) in [
+        ("(".repeat(1500), "inside each other"),
+        ("-".repeat(1500), "inside each other"),
+        ("x^".repeat(900), "inside each other"),
+        ("sin(".repeat(400), "inside each other"),
+        ("x+".repeat(5000) + "x", "at most 2000"),
+    ] {
+        let message = modes::Expression::parse(&text).unwrap_err().to_string();
+        assert!(message.contains(words), "{message}");
+    }
+    let long = "x+".repeat(900) + "x";
+    assert_eq!(modes::Expression::parse(&long).unwrap().eval(&autodiff::Tensor::from([1.0])).data(), [901.0]);
+}

@@ -11,7 +11,7 @@ pub(crate) fn widget() -> Widget {
         name: "landscape",
         title: "Downhill, but where is down?",
         about: "Ridge regression with a penalty eᵘ for each of two features, judged on other data: the lines are the levels of what \
-                the exactly solved inner problem would score. Each arrow is minus a hypergradient; drag the point, or let it \
+                the exactly solved inner problem would score. Each arrow has the direction of minus a hypergradient; drag the point, or let it \
                 walk down by the chosen method.",
         controls: vec![
             Control::Choice {
@@ -19,7 +19,7 @@ pub(crate) fn widget() -> Widget {
                 label: "method that walks",
                 options: &["truncated", "reverse", "forward", "implicit", "exact"],
             },
-            range("T", "inner steps T", 1.0, 60.0, 1.0, 20.0),
+            range("T", "inner steps T", 2.0, 60.0, 1.0, 20.0),
             range("K", "steps back K", 1.0, 60.0, 1.0, 3.0),
             range("k", "CG iterations", 1.0, 2.0, 1.0, 1.0),
             range("u1", "u₁", -5.0, 1.0, 0.05, 0.0),

@@ -97,14 +97,19 @@ pub fn answer(name: &str, query: &str) -> String {
     found.and_then(|widget| widget.render(query)).unwrap_or_else(wrong)
 }
 
-/// A sentence for all readers, screen readers told when it changes.
+/// A sentence that says what is seen; screen readers are told when it changes.
 fn sentence(text: &str) -> String {
-    format!("<p class=\"words\" role=\"status\">{}</p>\n", escape(text))
+    format!("<p class=\"words\">{}</p>\n", escape(text))
 }
 
 /// A number in full, for tests and for the curious.
 fn data(name: &str, value: f64) -> String {
     format!("<data data-name=\"{name}\" value=\"{value}\"></data>\n")
+}
+
+/// How far a control of time goes with the other settings as they are.
+fn most(name: &str, value: usize) -> String {
+    format!("<data data-most=\"{name}\" value=\"{value}\"></data>\n")
 }
 
 /// A table with a heading.

@@ -1,6 +1,6 @@
 //! What is kept while a trajectory is differentiated: cells filled, freed and computed again.
 
-use crate::{Control, Values, View, Widget, data, failed, sentence, table};
+use crate::{Control, Values, View, Widget, data, failed, most, sentence, table};
 use autodiff::{Tensor, Value, next_kept};
 use bilevel::{Forward, GradientDescent, Keep, Method, Problem, Reverse};
 use figures::{Color, Figure, method_color};
@@ -22,7 +22,7 @@ pub(crate) fn widget() -> Widget {
             range("K", "steps back K, truncated", 1.0, 40.0, 6.0),
             range("c", "states kept, checkpointed", 1.0, 40.0, 4.0),
             range("m", "hyperparameters m, forward", 1.0, 8.0, 3.0),
-            Control::Time { name: "t", label: "time", most: 160.0, default: 160.0 },
+            Control::Time { name: "t", label: "time", most: 1000.0, default: 1000.0 },
         ],
         draw,
     }
@@ -80,7 +80,7 @@ impl Film {
     /// The present state alone, and its tangents.
     fn forward(steps: usize) -> Self {
         let mut film = Self::default();
-        (0..=steps).for_each(|t| film.show(&[], Some(t), t, 0));
+        (0..=steps).for_each(|t| film.show(&[], Some(t), t, t));
         film
     }
 }
@@ -161,7 +161,7 @@ fn draw(values: &Values) -> Result<View, String> {
             table(&["", "the engine's report"], &rows),
             sentence(&words),
             data("bytes", report.trajectory_bytes as f64),
-            data("vjps", counts.vjps as f64) + &data("gradients", counts.gradients as f64)
+            most("t", moments - 1) + &data("vjps", counts.vjps as f64) + &data("gradients", counts.gradients as f64)
         ),
     })
 }

@@ -18,13 +18,14 @@ const STYLE: &str = "
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 64rem; margin: 1.5rem auto; padding: 0 1rem; }
 h1 { font-size: 1.4rem; }
 form { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem, 100%), 1fr)); gap: .5rem 1.5rem; margin: 1rem 0; }
-label { display: grid; grid-template-columns: 1fr auto; } label input, label select { grid-column: 1 / -1; width: 100%; box-sizing: border-box; font: inherit; }
+.control { display: grid; grid-template-columns: 1fr auto auto; gap: 0 .6rem; align-items: end; } .control input, .control select { grid-column: 1 / -1; width: 100%; box-sizing: border-box; font: inherit; }
 output { font-variant-numeric: tabular-nums; }
 button { font: inherit; padding: .1rem .8rem; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; } .figures svg { flex: 1 1 22rem; max-width: 40rem; width: 100%; height: auto; touch-action: none; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; } .figures svg { flex: 1 1 22rem; max-width: 40rem; width: 100%; height: auto; } [data-drag] svg { touch-action: none; }
 table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums; } th, td { text-align: left; padding: .1rem .9rem .1rem 0; border-bottom: 1px solid var(--line); }
 .list { font-family: ui-monospace, monospace; font-size: .85rem; display: block; overflow-x: auto; } tr.now { outline: 2px solid var(--accent); }
 .error { color: #d55e00; }
+#status { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 @media print { form, button { display: none; } }
 ";
 
@@ -35,24 +36,44 @@ const query = () => new URLSearchParams(new FormData(form)).toString();
 let asked = 0, playing = null;
 // An address may say how a page begins: truncation?T=30&K=5.
 const given = new URLSearchParams(location.search);
-for (const [key, value] of given) if (form.elements[key]) form.elements[key].value = value;
+for (const [key, value] of given) if (form.elements.namedItem(key) instanceof HTMLElement) form.elements.namedItem(key).value = value;
 async function update() {
-  for (const input of form.querySelectorAll('input[type=range]')) input.parentElement.querySelector('output').value = input.value;
-  const mine = ++asked, answer = await render(query());
+  for (const input of form.querySelectorAll('input[type=range]')) form.querySelector(`output[for=${input.id}]`).value = input.value;
+  const mine = ++asked;
+  let answer;
+  try {
+    answer = await render(query());
+  } catch (error) {
+    stop();
+    answer = '<p class="error" role="alert"></p>';
+    view.innerHTML = answer;
+    view.firstChild.textContent = `The engine does not answer (${error.message}). Load the page again.`;
+    return;
+  }
   if (mine !== asked) return;
   view.innerHTML = answer; view.dataset.done = String(mine);
+  // How far time goes depends on the other settings.
+  for (const end of view.querySelectorAll('[data-most]')) form.elements.namedItem(end.dataset.most).max = end.value;
+  const words = view.querySelector('.words');
+  if (!playing && words) document.getElementById('status').textContent = words.textContent;
 }
+const stop = () => {
+  if (playing === null) return;
+  clearInterval(playing); playing = null;
+  for (const button of form.querySelectorAll('button[data-play]')) button.textContent = 'play';
+};
 form.addEventListener('input', update);
 form.addEventListener('submit', e => e.preventDefault());
 for (const button of form.querySelectorAll('button[data-play]')) button.addEventListener('click', () => {
   const time = form.elements[button.dataset.play];
-  if (playing) { clearInterval(playing); playing = null; button.textContent = 'play'; return; }
+  if (playing !== null) return stop();
   if (+time.value >= +time.max) time.value = 0;
   button.textContent = 'stop';
   playing = setInterval(() => {
     if (view.dataset.done !== String(asked)) return;
-    time.value = +time.value + 1; update();
-    if (+time.value >= +time.max) { clearInterval(playing); playing = null; button.textContent = 'play'; }
+    time.value = +time.value + 1;
+    if (+time.value >= +time.max) stop();
+    update();
   }, 60);
 });
 view.addEventListener('pointerdown', down);
@@ -69,7 +90,7 @@ function down(e) {
   for (const time of form.querySelectorAll('input[data-time]')) time.value = 0;
   e.preventDefault(); update();
 }
-if (given.size > 0) update();
+update();
 "#;
 
 const SERVER: &str = r"
@@ -103,36 +124,43 @@ pub fn page(widget: &Widget, engine: &Engine) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><link rel=\"icon\" href=\"data:,\">\
-         <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n<p>{about}</p>\n<form>\n{controls}</form>\n\
-         <div id=\"view\" data-done=\"0\">{first}</div>\n{code}<script type=\"module\">const name = '{name}';{script}{SCRIPT}</script>\n\
+         <title>{title}</title><style>{STYLE}</style></head><body>\n<h1>{title}</h1>\n<p>{about}</p>\n<form autocomplete=\"off\">\n{controls}</form>\n\
+         <p id=\"status\" role=\"status\"></p>\n<div id=\"view\" data-done=\"0\">{first}</div>\n{code}<script type=\"module\">const name = '{name}';{script}{SCRIPT}</script>\n\
          </body></html>\n"
     )
 }
 
 fn control(control: &Control) -> String {
+    let name = control.name();
+    let one = |label: &str, between: &str, input: &str| {
+        format!("<div class=\"control\"><label for=\"c-{name}\">{}</label>{between}{input}</div>\n", escape(label))
+    };
+    let value = |default: f64| format!("<output for=\"c-{name}\">{default}</output>");
     match control {
-        Control::Range { name, label, least, most, step, default } => {
-            let label = escape(label);
-            format!(
-                "<label><span>{label}</span> <output>{default}</output><input type=\"range\" name=\"{name}\" min=\"{least}\" max=\"{most}\" \
-                 step=\"{step}\" value=\"{default}\"></label>\n"
-            )
-        }
-        Control::Time { name, label, most, default } => {
-            let label = escape(label);
-            format!(
-                "<label><span>{label} <button type=\"button\" data-play=\"{name}\">play</button></span> <output>{default}</output>\
-                 <input type=\"range\" name=\"{name}\" data-time min=\"0\" max=\"{most}\" step=\"1\" value=\"{default}\"></label>\n"
-            )
-        }
-        Control::Choice { name, label, options } => {
+        Control::Range { label, least, most, step, default, .. } => one(
+            label,
+            &value(*default),
+            &format!(
+                "<input type=\"range\" id=\"c-{name}\" name=\"{name}\" min=\"{least}\" max=\"{most}\" step=\"{step}\" \
+                 value=\"{default}\">"
+            ),
+        ),
+        Control::Time { label, most, default, .. } => one(
+            label,
+            &format!("<button type=\"button\" data-play=\"{name}\">play</button>{}", value(*default)),
+            &format!(
+                "<input type=\"range\" id=\"c-{name}\" name=\"{name}\" data-time min=\"0\" max=\"{most}\" step=\"1\" \
+                 value=\"{default}\">"
+            ),
+        ),
+        Control::Choice { label, options, .. } => {
             let options: String = options.iter().map(|o| format!("<option>{}</option>", escape(o))).collect();
-            format!("<label><span>{}</span><select name=\"{name}\">{options}</select></label>\n", escape(label))
+            one(label, "", &format!("<select id=\"c-{name}\" name=\"{name}\">{options}</select>"))
         }
-        Control::Text { name, label, default } => format!(
-            "<label><span>{}</span><input name=\"{name}\" value=\"{}\" spellcheck=\"false\" autocomplete=\"off\"></label>\n",
-            escape(label),
-            escape(default)
+        Control::Text { label, default, .. } => one(
+            label,
+            "",
+            &format!("<input id=\"c-{name}\" name=\"{name}\" value=\"{}\" spellcheck=\"false\">", escape(default)),
         ),
     }
 }

@@ -1,6 +1,6 @@
 //! A program, walked along: values, tangents down the list, adjoints up.
 
-use crate::{Control, Values, View, Widget, data, failed, sentence};
+use crate::{Control, Values, View, Widget, data, failed, most, sentence};
 use autodiff::{Kind, Program, Tape, Tensor, Value, Var};
 use figures::escape;
 use modes::Expression;
@@ -16,7 +16,7 @@ pub(crate) fn widget() -> Widget {
         controls: vec![
             Control::Text { name: "f", label: "expression in x", default: "sum(sin(x)^2 * exp(-x))" },
             Control::Choice { name: "mode", label: "direction", options: &["reverse", "forward"] },
-            Control::Time { name: "step", label: "step", most: 60.0, default: 60.0 },
+            Control::Time { name: "step", label: "step", most: 120.0, default: 120.0 },
         ],
         draw,
     }
@@ -107,11 +107,16 @@ fn draw(values: &Values) -> Result<View, String> {
     }
     text += "</table>\n";
     let first = |x: &Column, i: usize| x[i].as_ref().map_or(f64::NAN, |x| x.data()[0]);
-    let operations = down + if reverse { up } else { down };
+    // Inputs and constants are lines, but no operations.
+    let ops = |lines: &[autodiff::Node]| lines.iter().filter(|n| matches!(n.kind(), Kind::Op(_))).count();
+    let nodes = program.nodes();
+    let operations = ops(&nodes[..down]) + if reverse { ops(&nodes[lines - up..]) } else { ops(&nodes[..down]) };
+    let numbers: usize = nodes[program.outputs()[0] as usize].shape().iter().product();
+    let whole = if numbers == 1 { "the whole gradient" } else { "the gradient of the sum of what comes out" };
     let words = if reverse {
         format!(
             "Step {step} of {steps}: {down} lines computed, {up} adjoints handed on; {operations} operations, about {live} bytes \
-             alive. At the end, the adjoint of x is the whole gradient."
+             alive. At the end, the adjoint of x is {whole}."
         )
     } else {
         format!(
@@ -124,7 +129,7 @@ fn draw(values: &Values) -> Result<View, String> {
     Ok(View {
         rest: format!(
             "{text}{}{}{}{}",
-            sentence(&words),
+            most("step", steps) + &sentence(&words),
             data("value", first(&value, last)),
             data("tangent", first(&tangent, last)),
             data("adjoint", first(&adjoint, input))

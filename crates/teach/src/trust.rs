@@ -202,11 +202,13 @@ fn picture(run: &Run) -> View {
         .histogram("right label", COLORS[2], &of(false), (0.0, most), 24)
         .histogram("flipped", COLORS[1], &of(true), (0.0, most), 24);
     let mean = |x: Vec<f64>| x.iter().sum::<f64>() / x.len().max(1) as f64;
-    let (right, flipped) = (mean(of(false)), mean(of(true)));
+    let mut about = format!("mean weight {:.2} of right labels", mean(of(false)));
+    if run.flipped.contains(&true) {
+        about += &format!(", {:.2} of flipped ones", mean(of(true)));
+    }
     let accuracy = run.accuracy();
     let words = format!(
-        "{} after {} steps: {:.1} % of 200 other points on the right side; mean weight {right:.2} of right labels, {flipped:.2} of \
-         flipped ones.",
+        "{} after {} steps: {:.1} % of 200 other points on the right side; {about}.",
         run.settings.0,
         run.steps,
         100.0 * accuracy

@@ -18,14 +18,14 @@ fn truncation_forgets_as_the_bound_says() {
     // F(u) = ½‖v*(u) − t‖², by differences of the closed form.
     let outer = |u: f64| {
         let v = |h: f64| h / (h + u.exp());
-        0.5 * ((v(0.15) - 0.6).powi(2) + (v(1.0) - 0.4).powi(2))
+        0.5 * (v(0.15).powi(2) + (v(1.0) - 0.3).powi(2))
     };
     for u in [-3.0, -1.2] {
-        let html = render("truncation", &format!("T=120&K=120&eta=1&u={u}"));
+        let html = render("truncation", &format!("T=120&K=120&eta=0.9&u={u}"));
         let by_differences = (outer(u + 1e-5) - outer(u - 1e-5)) / 2e-5;
         assert!((value(&html, "exact") - by_differences).abs() < 1e-9);
         // 120 steps at this rate leave (1 − ημ)¹²⁰ of the distance.
-        let left = (1.0 - 0.15 - u.exp()).abs().powi(120);
+        let left = (1.0 - 0.9 * (0.15 + u.exp())).abs().powi(120);
         let error = (value(&html, "truncated") - by_differences).abs();
         assert!(error < 30.0 * left + 1e-9, "{error} {left}");
     }

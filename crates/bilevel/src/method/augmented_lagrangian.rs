@@ -12,7 +12,7 @@ use autodiff::{Element, Tensor};
 /// `L = f + ⟨λ, ∇_v g⟩ + γ/2 ‖∇_v g‖²`, minimised, then `λ ← λ + γ·∇_v g`, and again.
 ///
 /// The multipliers tend to `λ* = −H⁻¹f_v`, minus the adjoint of implicit differentiation, without γ having to grow: on a
-/// quadratic problem `λ − λ*` shrinks by `(I + γΣ)⁻¹` in each round. At the minimiser over v, the hypergradient is
+/// quadratic problem `λ − λ*` shrinks by `(I + γ·H(∇²_vv f)⁻¹H)⁻¹` in each round. At the minimiser over v, the hypergradient is
 /// `f_u + C·(λ + γ·∇_v g)`. (Hestenes 1969, Powell 1969; Nocedal, Wright: Numerical optimization, section 17.3.)
 ///
 /// Time of a round: what [`Descent`] takes. Memory: a few vectors.
