@@ -1,4 +1,5 @@
-// A preprocessor of mdBook: $…$ and $$…$$ outside of code become HTML, so that a page needs no script for its mathematics.
+// A preprocessor of mdBook: $…$ and $$…$$ outside of code become HTML, so that a page needs no script for its mathematics. Links to
+// pages of docs/ that are not in the book go to where the project lives.
 import { createRequire } from 'node:module';
 import { readFileSync } from 'node:fs';
 
@@ -13,6 +14,7 @@ function set(text, displayMode) {
 function page(text) {
   // Fenced blocks and code in a line stay as they are.
   return text.split(/(^```[\s\S]*?^```|`[^`\n]+`)/m).map((part, i) => i % 2 ? part : part
+    .replace(/\]\((compile|speed|conventions|engine)\.md\)/g, '](https://github.com/hypertape/hypertape/blob/main/docs/$1.md)')
     .replace(/\$\$([\s\S]+?)\$\$/g, (_, math) => set(math, true))
     .replace(/\$([^$\n]+)\$/g, (_, math) => set(math, false))).join('');
 }
