@@ -1,5 +1,7 @@
 //! `hypertape explore` and `graph`, as a person meets them.
 
+mod support;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Output, Stdio};
@@ -73,13 +75,7 @@ fn value(html: &str, name: &str) -> f64 {
 
 #[test]
 fn pages_answer_in_a_browser() {
-    let found = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|name| Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok());
-    let Some(browser) = found else {
-        println!("skipped: there is no Chromium here");
-        return;
-    };
+    let Some(browser) = support::browser() else { return };
     let server = Server::start();
     let profile = std::env::temp_dir().join(format!("hypertape-explore-{}", std::process::id()));
     for (name, query, number) in [

@@ -1,5 +1,7 @@
 //! `hypertape reweight` and `predict`, as a user meets them.
 
+mod support;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -371,13 +373,7 @@ fn what_cannot_work_is_said_and_nothing_is_written() {
 
 #[test]
 fn the_report_is_clean_in_a_browser() {
-    let found = ["chromium", "chromium-browser", "google-chrome"]
-        .into_iter()
-        .find(|name| Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok());
-    let Some(browser) = found else {
-        println!("skipped: there is no Chromium here");
-        return;
-    };
+    let Some(browser) = support::browser() else { return };
     let folder = Folder::new("browser");
     let out = folder.path("out");
     let run = hypertape(&[

@@ -68,7 +68,7 @@ impl Frame {
             if let Some(at) = self.across(*value) {
                 svg.path(&[(at, bottom), (at, bottom + 4.0)], false, "stroke=\"currentColor\"");
                 // A text that would run into the one before it is left out.
-                if at - 0.5 * width(text) > free {
+                if at - 0.5 * width(text) > free + 6.0 {
                     svg.label((at, bottom + 6.0 + TEXT), Anchor::Middle, "", text);
                     free = at + 0.5 * width(text);
                 }
