@@ -164,10 +164,15 @@ impl Figure {
     #[must_use]
     pub fn strip(mut self, color: Color, x: (f64, f64), y: (f64, f64), values: &[f64]) -> Self {
         let step = (x.1 - x.0) / values.len().max(1) as f64;
-        for (i, value) in values.iter().enumerate().filter(|(_, v)| **v > 0.0) {
-            let from = x.0 + i as f64 * step;
-            let boxes = vec![[from, from + step, y.0, y.1]];
-            self.marks.push(Mark::Boxes { label: String::new(), color, boxes, opacity: value.min(1.0) });
+        let mut at = 0;
+        // Neighbours of one value are one box.
+        for run in values.chunk_by(|a, b| a == b) {
+            let [from, to] = [at, at + run.len()].map(|i| x.0 + i as f64 * step);
+            at += run.len();
+            if run[0] > 0.0 {
+                let boxes = vec![[from, to, y.0, y.1]];
+                self.marks.push(Mark::Boxes { label: String::new(), color, boxes, opacity: run[0].min(1.0) });
+            }
         }
         self
     }

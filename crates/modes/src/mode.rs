@@ -20,6 +20,21 @@ pub enum Task {
     Hessian,
 }
 
+impl Task {
+    /// Its name in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Value => "value",
+            Self::Directional => "directional",
+            Self::Gradient => "gradient",
+            Self::Jacobian => "jacobian",
+            Self::Hvp => "hvp",
+            Self::Curvature => "curvature",
+            Self::Hessian => "hessian",
+        }
+    }
+}
+
 /// How it is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Mode {

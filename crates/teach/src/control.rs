@@ -50,6 +50,17 @@ pub enum Control {
 }
 
 impl Control {
+    /// A number on a slider.
+    pub(crate) fn range(
+        name: &'static str,
+        label: &'static str,
+        (least, most): (f64, f64),
+        step: f64,
+        default: f64,
+    ) -> Self {
+        Self::Range { name, label, least, most, step, default }
+    }
+
     /// Its name in the query.
     pub fn name(&self) -> &'static str {
         match self {

@@ -5,14 +5,16 @@ use autodiff::{Counts, Program, Value};
 use figures::{COLORS, Figure, Series};
 
 pub(crate) fn widget() -> Widget {
-    let range = |name, label, default| Control::Range { name, label, least: 1.0, most: 64.0, step: 1.0, default };
     Widget {
         name: "cost",
         title: "Forward or reverse?",
         about: "The whole Jacobian of y = W₂ tanh(W₁ tanh(W₀ x)), from n numbers to m through layers of 32. Forward mode takes a \
                 sweep for each input, reverse mode one for each output and keeps what it met on the way. The operations and \
                 bytes are counted on the programs that the engine records.",
-        controls: vec![range("n", "inputs n", 24.0), range("m", "outputs m", 4.0)],
+        controls: vec![
+            Control::range("n", "inputs n", (1.0, 64.0), 1.0, 24.0),
+            Control::range("m", "outputs m", (1.0, 64.0), 1.0, 4.0),
+        ],
         draw,
     }
 }
@@ -54,6 +56,11 @@ fn draw(values: &Values) -> Result<View, String> {
         .line(Series::new("reverse", along_reverse).color(COLORS[0]))
         .points(Series::new("", here(&forward)).color(COLORS[5]).radius(5.0))
         .points(Series::new("", here(&reverse)).color(COLORS[0]).radius(5.0));
+    let bytes = |counts: &Counts| counts.peak_bytes(8) as f64;
+    let memory = Figure::new("bytes alive at once")
+        .size(280.0, 320.0)
+        .y("bytes alive")
+        .bars([("forward", bytes(&forward), COLORS[5]), ("reverse", bytes(&reverse), COLORS[0])]);
     let row = |name: &str, sweeps: usize, c: &Counts| {
         vec![name.to_owned(), sweeps.to_string(), c.flops.to_string(), c.peak_bytes(8).to_string()]
     };
@@ -64,7 +71,7 @@ fn draw(values: &Values) -> Result<View, String> {
     };
     let words = format!("{n} inputs, {m} outputs: {cheaper} mode is cheaper, by a factor of {factor:.1}.");
     Ok(View {
-        figures: vec![figure],
+        figures: vec![figure, memory],
         drag: None,
         rest: format!(
             "{}{}{}{}",

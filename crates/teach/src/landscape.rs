@@ -6,7 +6,6 @@ use bilevel::{Forward, GradientDescent, Implicit, Inner, Method, Problem, Revers
 use figures::{Figure, Series, method_color};
 
 pub(crate) fn widget() -> Widget {
-    let range = |name, label, least, most, step, default| Control::Range { name, label, least, most, step, default };
     Widget {
         name: "landscape",
         title: "Downhill, but where is down?",
@@ -19,11 +18,11 @@ pub(crate) fn widget() -> Widget {
                 label: "method that walks",
                 options: &["truncated", "reverse", "forward", "implicit", "exact"],
             },
-            range("T", "inner steps T", 2.0, 60.0, 1.0, 20.0),
-            range("K", "steps back K", 1.0, 60.0, 1.0, 3.0),
-            range("k", "CG iterations", 1.0, 2.0, 1.0, 1.0),
-            range("u1", "u₁", -5.0, 1.0, 0.05, 0.0),
-            range("u2", "u₂", -5.0, 1.0, 0.05, -3.5),
+            Control::range("T", "inner steps T", (2.0, 60.0), 1.0, 20.0),
+            Control::range("K", "steps back K", (1.0, 60.0), 1.0, 3.0),
+            Control::range("k", "CG iterations", (1.0, 2.0), 1.0, 1.0),
+            Control::range("u1", "u₁", (-5.0, 1.0), 0.05, 0.0),
+            Control::range("u2", "u₂", (-5.0, 1.0), 0.05, -3.5),
             Control::Time { name: "steps", label: "outer steps", most: 40.0, default: 0.0 },
         ],
         draw,

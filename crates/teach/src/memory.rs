@@ -6,7 +6,6 @@ use bilevel::{Forward, GradientDescent, Keep, Method, Problem, Reverse};
 use figures::{Color, Figure, method_color};
 
 pub(crate) fn widget() -> Widget {
-    let range = |name, label, least, most, default| Control::Range { name, label, least, most, step: 1.0, default };
     Widget {
         name: "memory",
         title: "What has to be remembered?",
@@ -18,10 +17,10 @@ pub(crate) fn widget() -> Widget {
                 label: "method",
                 options: &["checkpointed", "reverse", "truncated", "forward"],
             },
-            range("T", "steps T", 2.0, 40.0, 24.0),
-            range("K", "steps back K, truncated", 1.0, 40.0, 6.0),
-            range("c", "states kept, checkpointed", 1.0, 40.0, 4.0),
-            range("m", "hyperparameters m, forward", 1.0, 8.0, 3.0),
+            Control::range("T", "steps T", (2.0, 40.0), 1.0, 24.0),
+            Control::range("K", "steps back K, truncated", (1.0, 40.0), 1.0, 6.0),
+            Control::range("c", "states kept, checkpointed", (1.0, 40.0), 1.0, 4.0),
+            Control::range("m", "hyperparameters m, forward", (1.0, 8.0), 1.0, 3.0),
             Control::Time { name: "t", label: "time", most: 1000.0, default: 1000.0 },
         ],
         draw,
@@ -104,20 +103,10 @@ fn draw(values: &Values) -> Result<View, String> {
         .x_range(0.0, moments as f64)
         .y_range(-0.5, steps as f64 + 0.5);
     for row in 0..=steps {
-        let kept = |t: usize| film.kept[t].contains(&row);
-        // One box for each stretch of time.
-        let mut t = 0;
-        while t <= now {
-            let from = t;
-            while t <= now && kept(t) {
-                t += 1;
-            }
-            if t > from {
-                let (y, x) = (row as f64, (from as f64, t as f64));
-                figure = figure.strip(color, x, (y - 0.42, y + 0.42), &[0.8]);
-            }
-            t += 1;
-        }
+        let cells: Vec<f64> =
+            film.kept[..=now].iter().map(|kept| if kept.contains(&row) { 0.8 } else { 0.0 }).collect();
+        let y = row as f64;
+        figure = figure.strip(color, (0.0, cells.len() as f64), (y - 0.42, y + 0.42), &cells);
     }
     // The same run on the engine: states of 100 numbers, m hyperparameters.
     const N: usize = 100;

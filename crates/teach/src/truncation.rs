@@ -6,7 +6,6 @@ use bilevel::{Forward, GradientDescent, Implicit, Inner, Method, Problem, Revers
 use figures::{Figure, Series, method_color};
 
 pub(crate) fn widget() -> Widget {
-    let range = |name, label, least, most, step, default| Control::Range { name, label, least, most, step, default };
     Widget {
         name: "truncation",
         title: "How many steps back?",
@@ -15,10 +14,10 @@ pub(crate) fn widget() -> Widget {
                 steps back, truncated reverse mode the last K: what it misses shrinks as (1 − ημ)ᴷ, where μ is the least \
                 curvature. (All of these η are below 2/L, where descent converges.)",
         controls: vec![
-            range("T", "inner steps T", 1.0, 120.0, 1.0, 30.0),
-            range("K", "steps back K", 1.0, 120.0, 1.0, 10.0),
-            range("eta", "step size η", 0.02, 0.9, 0.02, 0.4),
-            range("u", "hyperparameter u", -4.0, 0.0, 0.1, -2.0),
+            Control::range("T", "inner steps T", (1.0, 120.0), 1.0, 30.0),
+            Control::range("K", "steps back K", (1.0, 120.0), 1.0, 10.0),
+            Control::range("eta", "step size η", (0.02, 0.9), 0.02, 0.4),
+            Control::range("u", "hyperparameter u", (-4.0, 0.0), 0.1, -2.0),
         ],
         draw,
     }
@@ -135,7 +134,7 @@ fn look(problem: &Problem, values: &Values) -> Result<View, String> {
             table(&["", "dF/du", "relative error"], &rows),
             sentence(&words),
             data("truncated", of(&truncated)),
-            data("exact", truth)
+            data("exact", truth) + &data("end", path[steps].0) + &data("solution", whole.inner_solution[0].data()[0])
         ),
     })
 }

@@ -22,6 +22,10 @@ fn truncation_forgets_as_the_bound_says() {
     };
     for u in [-3.0, -1.2] {
         let html = render("truncation", &format!("T=120&K=120&eta=0.9&u={u}"));
+        assert!(
+            (value(&html, "end") - value(&html, "solution")).abs() < 1e-12,
+            "the path that is drawn is the engine's"
+        );
         let by_differences = (outer(u + 1e-5) - outer(u - 1e-5)) / 2e-5;
         assert!((value(&html, "exact") - by_differences).abs() < 1e-9);
         // 120 steps at this rate leave (1 − ημ)¹²⁰ of the distance.

@@ -31,7 +31,7 @@ pub fn csv(bench: &Bench) -> Result<String> {
             row.function.clone(),
             row.n.to_string(),
             row.m.to_string(),
-            format!("{:?}", row.task).to_lowercase(),
+            row.task.name().to_owned(),
             row.mode.name().to_owned(),
             row.directions.to_string(),
             row.seconds.median.to_string(),

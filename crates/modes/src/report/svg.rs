@@ -48,11 +48,7 @@ pub fn svg(bench: &Bench) -> String {
         curves.into_iter().enumerate().fold(figure, |figure, (i, (task, mode, points))| {
             let twice = order.iter().filter(|(_, m)| *m == mode).count() > 1;
             let again = order[..i].iter().any(|(_, m)| *m == mode);
-            let name = if twice {
-                format!("{}, {}", mode.name(), format!("{task:?}").to_lowercase())
-            } else {
-                mode.name().to_owned()
-            };
+            let name = if twice { format!("{}, {}", mode.name(), task.name()) } else { mode.name().to_owned() };
             let dots = Series::new("", points.clone()).color(color(mode));
             let line = Series::new(name, points).color(color(mode));
             figure.line(if again { line.dashed() } else { line }).points(dots)

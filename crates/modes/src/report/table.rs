@@ -33,7 +33,7 @@ pub fn table(bench: &Bench) -> String {
                 "what", "how", "dirs", "median", "spread", "× primal", "theory", "ops", "flops", "peak"
             );
         }
-        let task = format!("{:?}", row.task).to_lowercase();
+        let task = row.task.name();
         let predicted = row.predicted.map_or_else(|| "–".to_owned(), |p| format!("≤ {p:.0}"));
         let _ = writeln!(
             text,
@@ -53,7 +53,7 @@ pub fn table(bench: &Bench) -> String {
     if !bench.crossings.is_empty() {
         let _ = writeln!(text, "\nwhere modes cross");
         for c in &bench.crossings {
-            let task = format!("{:?}", c.task).to_lowercase();
+            let task = c.task.name();
             let (below, above) = (c.below.name(), c.above.name());
             let _ = writeln!(text, "  {}, {task}: {below} up to n ≈ {:.0}, then {above}", c.function, c.n);
         }
