@@ -8,7 +8,7 @@ fn main() {
         ("truncation", vec!["", "T=111&K=37&eta=0.9&u=-0.7", "T=1&K=1"]),
         ("landscape", vec!["", "method=implicit&T=33&k=1&u1=-2.35&u2=0.4&steps=12", "method=truncated&K=5&steps=40"]),
         ("memory", vec!["", "method=truncated&T=20&K=4", "method=forward&m=5"]),
-        ("trust", vec!["", "noise=10&rate=0.3&step=40", "method=plain&step=100"]),
+        ("trust", vec!["", "noise=10&rate=0.3&step=40", "method=plain&step=100", "method=hyper-cleaning&step=60"]),
     ];
     for (name, queries) in questions {
         for query in queries {

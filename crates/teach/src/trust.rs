@@ -2,7 +2,7 @@
 
 use crate::{Control, Values, View, Widget, data, failed, sentence};
 use autodiff::{Program, Tensor, Value};
-use bilevel::{Data, Problem, Symbol, VirtualStep, example_weights};
+use bilevel::{Data, GradientDescent, Problem, Reverse, Symbol, VirtualStep, example_weights};
 use figures::{COLORS, Figure, Series};
 use std::cell::RefCell;
 
@@ -12,18 +12,13 @@ pub(crate) fn widget() -> Widget {
         title: "Which examples deserve trust?",
         about: "Points of two kinds, some with the wrong label (ringed). A network with eight hidden units learns them step by step. \
                 With learning to reweight, each step first asks: would a little more weight on this point help on the few \
-                trusted ones (squares)? The size of a point is its weight.",
+                trusted ones (squares)? Hyper-cleaning keeps a number for each point, and moves it along the hypergradient \
+                of every step. The size of a point is its weight.",
         controls: vec![
-            Control::Choice { name: "method", label: "method", options: &["l2rw", "plain"] },
-            Control::Range {
-                name: "noise",
-                label: "labels flipped, %",
-                least: 0.0,
-                most: 45.0,
-                step: 1.0,
-                default: 30.0,
-            },
-            Control::Range { name: "rate", label: "learning rate", least: 0.1, most: 2.0, step: 0.1, default: 1.0 },
+            Control::Choice { name: "method", label: "method", options: &["l2rw", "hyper-cleaning", "plain"] },
+            Control::range("noise", "labels flipped, %", (0.0, 45.0), 1.0, 30.0),
+            Control::range("rate", "learning rate", (0.1, 2.0), 0.1, 1.0),
+            Control::range("outer", "outer rate, hyper-cleaning", (10.0, 500.0), 10.0, 200.0),
             Control::Time { name: "step", label: "step", most: 300.0, default: 60.0 },
         ],
         draw,
@@ -65,13 +60,24 @@ fn loss<'t>(v: &[Symbol<'t>], data: &[Symbol<'t>]) -> Symbol<'t> {
     (-(output(v, &data[0]) * data[1])).softplus()
 }
 
+#[derive(Clone, Debug, PartialEq)]
+struct Settings {
+    method: String,
+    noise: f64,
+    rate: f64,
+    outer: f64,
+}
+
 /// A run, as far as it got.
 struct Run {
-    settings: (String, f64, f64),
+    settings: Settings,
     steps: usize,
     params: Vec<Tensor<f64>>,
     weights: Tensor<f64>,
+    /// What hyper-cleaning knows of each point: its weight is 2σ(u) of the average.
+    u: Tensor<f64>,
     problem: Problem,
+    cleaning: Problem,
     gradient: Program,
     noisy: [Tensor<f64>; 2],
     trusted: [Tensor<f64>; 2],
@@ -84,10 +90,10 @@ thread_local! {
 }
 
 impl Run {
-    fn new(method: &str, noise: f64, rate: f64) -> Result<Self, String> {
+    fn new(settings: Settings) -> Result<Self, String> {
         let (x, mut y) = set(POINTS, 1);
         let (x_trusted, y_trusted) = set(TRUSTED, 20);
-        let wrong = (noise / 100.0 * POINTS as f64).round() as usize;
+        let wrong = (settings.noise / 100.0 * POINTS as f64).round() as usize;
         let mut order: Vec<usize> = (0..POINTS).collect();
         order.sort_by(|a, b| wave(*a, 40).total_cmp(&wave(*b, 40)));
         let mut flipped = vec![false; POINTS];
@@ -104,17 +110,23 @@ impl Run {
             |_, v, data| loss(v, data).mean_all(),
             |u, v, data| (loss(v, data).reshape(&[POINTS]) * u[0]).sum_all(),
         );
+        let cleaning = Problem::with_data(
+            |_, v, data| loss(v, data).mean_all(),
+            |u, v, data| (loss(v, data).reshape(&[POINTS]) * u[0].sigmoid() * 2.0).mean_all(),
+        );
         let shapes: Vec<&[usize]> =
             vec![&[2, HIDDEN], &[HIDDEN], &[HIDDEN, 1], &[1], &[POINTS, 2], &[POINTS, 1], &[POINTS]];
         let gradient = Program::record(&shapes, |a| (loss(&a[..4], &a[4..6]).reshape(&[POINTS]) * a[6]).sum_all())
             .and_then(|f| f.grad(&[0, 1, 2, 3]))
             .map_err(failed)?;
         Ok(Self {
-            settings: (method.to_owned(), noise, rate),
+            settings,
             steps: 0,
             params,
             weights: Tensor::full(&[POINTS], 1.0 / POINTS as f64),
+            u: Tensor::zeros(&[POINTS]),
             problem: problem.diagnostics(false).threads(1),
+            cleaning: cleaning.diagnostics(false).threads(1),
             gradient: gradient.simplify(),
             noisy: [x, rows(&y)],
             trusted: [x_trusted, rows(&y_trusted)],
@@ -123,18 +135,30 @@ impl Run {
     }
 
     fn step(&mut self) -> Result<(), String> {
-        let rate = self.settings.2;
-        if self.settings.0 == "l2rw" {
-            let data = Data::new(&self.trusted, &self.noisy);
-            let zeros = [Tensor::zeros(&[POINTS])];
-            let h =
-                self.problem.hypergradient_on(&zeros, &self.params, data, &VirtualStep::new(rate)).map_err(failed)?;
-            self.weights = example_weights(&h.gradient[0]);
+        let Settings { rate, outer, .. } = self.settings;
+        let data = Data::new(&self.trusted, &self.noisy);
+        self.steps += 1;
+        match self.settings.method.as_str() {
+            "hyper-cleaning" => {
+                let step = Reverse::new(GradientDescent::new(rate), 1);
+                let u = [self.u.clone()];
+                let h = self.cleaning.hypergradient_on(&u, &self.params, data, &step).map_err(failed)?;
+                self.u = &self.u - &h.gradient[0] * outer;
+                self.weights = self.u.sigmoid() * (2.0 / POINTS as f64);
+                self.params = h.inner_solution;
+                return Ok(());
+            }
+            "l2rw" => {
+                let zeros = [Tensor::zeros(&[POINTS])];
+                let virtual_step = VirtualStep::new(rate);
+                let h = self.problem.hypergradient_on(&zeros, &self.params, data, &virtual_step).map_err(failed)?;
+                self.weights = example_weights(&h.gradient[0]);
+            }
+            _ => {}
         }
         let inputs = [&self.params[..], &self.noisy, std::slice::from_ref(&self.weights)].concat();
         let gradient = self.gradient.run(&inputs).map_err(failed)?;
         self.params.iter_mut().zip(&gradient).for_each(|(p, g)| *p = &*p - g * rate);
-        self.steps += 1;
         Ok(())
     }
 
@@ -147,12 +171,17 @@ impl Run {
 }
 
 fn draw(values: &Values) -> Result<View, String> {
-    let settings = (values.word("method").to_owned(), values.number("noise"), values.number("rate"));
+    let settings = Settings {
+        method: values.word("method").to_owned(),
+        noise: values.number("noise"),
+        rate: values.number("rate"),
+        outer: values.number("outer"),
+    };
     let steps = values.count("step");
     LAST.with_borrow_mut(|last| {
         let mut run = match last.take() {
             Some(run) if run.settings == settings && run.steps <= steps => run,
-            _ => Run::new(&settings.0, settings.1, settings.2)?,
+            _ => Run::new(settings)?,
         };
         while run.steps < steps {
             run.step()?;
@@ -209,7 +238,7 @@ fn picture(run: &Run) -> View {
     let accuracy = run.accuracy();
     let words = format!(
         "{} after {} steps: {:.1} % of 200 other points on the right side; {about}.",
-        run.settings.0,
+        run.settings.method,
         run.steps,
         100.0 * accuracy
     );
