@@ -28,6 +28,8 @@ pub enum Control {
         most: f64,
         /// At first.
         default: f64,
+        /// An answer later than so many steps after the last one takes long: the page goes there by way of others.
+        stride: f64,
     },
     /// One of several words.
     Choice {

@@ -4,6 +4,7 @@ use crate::{Control, Values, View, Widget, data, failed, sentence, table};
 use autodiff::{Tensor, Value};
 use bilevel::{Forward, GradientDescent, Implicit, Inner, Method, Problem, Reverse};
 use figures::{Figure, Series, method_color};
+use std::cell::RefCell;
 
 pub(crate) fn widget() -> Widget {
     Widget {
@@ -23,7 +24,7 @@ pub(crate) fn widget() -> Widget {
             Control::range("k", "CG iterations", (1.0, 2.0), 1.0, 1.0),
             Control::range("u1", "u₁", (-5.0, 1.0), 0.05, 0.0),
             Control::range("u2", "u₂", (-5.0, 1.0), 0.05, -3.5),
-            Control::Time { name: "steps", label: "outer steps", most: 40.0, default: 0.0 },
+            Control::Time { name: "steps", label: "outer steps", most: 40.0, default: 0.0, stride: 6.0 },
         ],
         draw,
     }
@@ -72,16 +73,33 @@ fn problem() -> Problem {
     .threads(1)
 }
 
+/// The points of a walk downhill.
+type Way = Vec<[f64; 2]>;
+
 thread_local! {
     /// Compiled once.
     static PROBLEM: Problem = problem();
+    /// The last walk and its settings: more steps of the same one go on from it.
+    static WALK: RefCell<(Vec<String>, Way)> = const { RefCell::new((Vec::new(), Vec::new())) };
 }
 
 fn draw(values: &Values) -> Result<View, String> {
-    PROBLEM.with(|problem| look(problem, values))
+    let settings = vec![
+        values.word("method").to_owned(),
+        format!("{:?}", ["T", "K", "k", "u1", "u2"].map(|name| values.number(name))),
+    ];
+    PROBLEM.with(|problem| {
+        WALK.with_borrow_mut(|(last, way)| {
+            if *last != settings {
+                *way = vec![[values.number("u1"), values.number("u2")]];
+                *last = settings;
+            }
+            look(problem, values, way)
+        })
+    })
 }
 
-fn look(problem: &Problem, values: &Values) -> Result<View, String> {
+fn look(problem: &Problem, values: &Values, way: &mut Way) -> Result<View, String> {
     let (steps, inner) = (values.count("steps"), values.count("T"));
     let (k, iterations) = (values.count("K").min(inner), values.count("k"));
     let rule = GradientDescent::new(RATE);
@@ -102,8 +120,7 @@ fn look(problem: &Problem, values: &Values) -> Result<View, String> {
         Ok([h.gradient[0].data()[0], h.gradient[0].data()[1]])
     };
     let walker = values.word("method");
-    let mut way = vec![[values.number("u1"), values.number("u2")]];
-    for t in 0..steps {
+    for t in way.len() - 1..steps {
         let u = way[t];
         let g = take(walker, u)?;
         // Outer steps of one length, shorter towards the end of the slope.
@@ -124,7 +141,7 @@ fn look(problem: &Problem, values: &Values) -> Result<View, String> {
         .x_range(SPAN.0, SPAN.1)
         .y_range(SPAN.0, SPAN.1)
         .contours("currentColor", &grid, GRID, (SPAN, SPAN), &levels)
-        .line(Series::new("", way.iter().map(|u| (u[0], u[1]))).color(method_color(walker)))
+        .line(Series::new("", way[..=steps].iter().map(|u| (u[0], u[1]))).color(method_color(walker)))
         .points(Series::new("", [(here[0], here[1])]).color("currentColor").radius(6.0));
     let truth = take("exact", here)?;
     let (mut rows, mut angles) = (Vec::new(), Vec::new());

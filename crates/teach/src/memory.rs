@@ -21,7 +21,7 @@ pub(crate) fn widget() -> Widget {
             Control::range("K", "steps back K, truncated", (1.0, 40.0), 1.0, 6.0),
             Control::range("c", "states kept, checkpointed", (1.0, 40.0), 1.0, 4.0),
             Control::range("m", "hyperparameters m, forward", (1.0, 8.0), 1.0, 3.0),
-            Control::Time { name: "t", label: "time", most: 1000.0, default: 1000.0 },
+            Control::Time { name: "t", label: "time", most: 1000.0, default: 1000.0, stride: f64::INFINITY },
         ],
         draw,
     }

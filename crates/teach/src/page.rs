@@ -32,17 +32,28 @@ table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabula
 /// Between controls and engine: every change asks for the part below, the newest question alone is answered.
 const SCRIPT: &str = r#"
 const form = document.querySelector('form'), view = document.getElementById('view');
-const query = () => new URLSearchParams(new FormData(form)).toString();
-let asked = 0, playing = null;
+const time = form.querySelector('input[data-stride]');
+// What is asked for, and where the view's time stands: a far moment is reached by way of those between.
+let asked = 0, playing = null, shown = 0;
 // An address may say how a page begins: truncation?T=30&K=5.
 const given = new URLSearchParams(location.search);
 for (const [key, value] of given) if (form.elements.namedItem(key) instanceof HTMLElement) form.elements.namedItem(key).value = value;
 async function update() {
   for (const input of form.querySelectorAll('input[type=range]')) form.querySelector(`output[for=${input.id}]`).value = input.value;
-  const mine = ++asked;
-  let answer;
+  const mine = ++asked, settings = new URLSearchParams(new FormData(form));
+  let answer, at, to;
   try {
-    answer = await render(query());
+    do {
+      if (time) {
+        to = Math.min(+time.value, +time.max);
+        at = Math.min(to, shown + +time.dataset.stride);
+        settings.set(time.name, at);
+      }
+      answer = await render(settings.toString());
+      if (mine !== asked) return;
+      shown = at;
+      if (at < to) { view.innerHTML = answer; await new Promise(requestAnimationFrame); if (mine !== asked) return; }
+    } while (at < to);
   } catch (error) {
     stop();
     answer = '<p class="error" role="alert"></p>';
@@ -50,7 +61,6 @@ async function update() {
     view.firstChild.textContent = `The engine does not answer (${error.message}). Load the page again.`;
     return;
   }
-  if (mine !== asked) return;
   view.innerHTML = answer; view.dataset.done = String(mine);
   // How far time goes depends on the other settings.
   for (const end of view.querySelectorAll('[data-most]')) form.elements.namedItem(end.dataset.most).max = end.value;
@@ -62,7 +72,7 @@ const stop = () => {
   clearInterval(playing); playing = null;
   for (const button of form.querySelectorAll('button[data-play]')) button.textContent = 'play';
 };
-form.addEventListener('input', update);
+form.addEventListener('input', e => { if (e.target !== time) shown = 0; update(); });
 form.addEventListener('submit', e => e.preventDefault());
 for (const button of form.querySelectorAll('button[data-play]')) button.addEventListener('click', () => {
   const time = form.elements[button.dataset.play];
@@ -87,8 +97,8 @@ function down(e) {
   const value = t => +low + t * (high - low);
   form.elements[a].value = value(part(e.clientX - place.left, +x0, +x1));
   form.elements[b].value = value(part(e.clientY - place.top, +y0, +y1));
-  for (const time of form.querySelectorAll('input[data-time]')) time.value = 0;
-  e.preventDefault(); update();
+  for (const time of form.querySelectorAll('input[data-stride]')) time.value = 0;
+  shown = 0; e.preventDefault(); update();
 }
 update();
 "#;
@@ -145,12 +155,13 @@ fn control(control: &Control) -> String {
                  value=\"{default}\">"
             ),
         ),
-        Control::Time { label, most, default, .. } => one(
+        Control::Time { label, most, default, stride, .. } => one(
             label,
             &format!("<button type=\"button\" data-play=\"{name}\">play</button>{}", value(*default)),
             &format!(
-                "<input type=\"range\" id=\"c-{name}\" name=\"{name}\" data-time min=\"0\" max=\"{most}\" step=\"1\" \
-                 value=\"{default}\">"
+                "<input type=\"range\" id=\"c-{name}\" name=\"{name}\" data-stride=\"{}\" min=\"0\" max=\"{most}\" step=\"1\" \
+                 value=\"{default}\">",
+                if stride.is_finite() { stride.to_string() } else { "Infinity".to_owned() }
             ),
         ),
         Control::Choice { label, options, .. } => {

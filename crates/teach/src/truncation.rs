@@ -68,7 +68,7 @@ fn look(problem: &Problem, values: &Values) -> Result<View, String> {
     let truncated = take(&reverse.clone().last(k))?;
     let forward = take(&Forward::new(rule.clone(), steps))?;
     // The accuracy of CG is not what this page is about: two iterations solve two dimensions.
-    let implicit = take(&Implicit::cg(Inner::steps(rule, steps)).iterations(2).accept())?;
+    let implicit = take(&Implicit::cg(Inner::steps(rule.clone(), steps)).iterations(2).accept())?;
 
     // The path, step by step: what the engine does, done once more to be seen.
     let mut path = vec![(0.0, 0.0)];
@@ -93,7 +93,11 @@ fn look(problem: &Problem, values: &Values) -> Result<View, String> {
     let mut errors = Vec::new();
     let mut at = 1;
     while at <= steps {
-        errors.push((at as f64, relative(of(&take(&reverse.clone().last(at))?))));
+        // The last steps of a run are a run from where they begin, all of it walked back.
+        let (a, b) = path[steps - at];
+        let last = Reverse::new(rule.clone(), at);
+        let back = problem.hypergradient(&point, &[Tensor::from([a, b])], &last).map_err(failed)?;
+        errors.push((at as f64, relative(of(&back))));
         at = (at + 1).max(at * 3 / 2);
     }
     let first = errors[0].1;

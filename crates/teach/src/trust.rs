@@ -19,7 +19,7 @@ pub(crate) fn widget() -> Widget {
             Control::range("noise", "labels flipped, %", (0.0, 45.0), 1.0, 30.0),
             Control::range("rate", "learning rate", (0.1, 2.0), 0.1, 1.0),
             Control::range("outer", "outer rate, hyper-cleaning", (10.0, 500.0), 10.0, 200.0),
-            Control::Time { name: "step", label: "step", most: 300.0, default: 60.0 },
+            Control::Time { name: "step", label: "step", most: 300.0, default: 60.0, stride: 20.0 },
         ],
         draw,
     }
@@ -68,29 +68,61 @@ struct Settings {
     outer: f64,
 }
 
-/// A run, as far as it got.
-struct Run {
-    settings: Settings,
-    steps: usize,
+/// Where a run is after a step.
+#[derive(Clone)]
+struct Moment {
     params: Vec<Tensor<f64>>,
     weights: Tensor<f64>,
     /// What hyper-cleaning knows of each point: its weight is 2σ(u) of the average.
     u: Tensor<f64>,
-    problem: Problem,
+}
+
+/// What every run is made with, compiled once.
+struct Programs {
+    reweighting: Problem,
     cleaning: Problem,
     gradient: Program,
+}
+
+impl Programs {
+    fn new() -> Result<Self, autodiff::Error> {
+        let reweighting = Problem::with_data(
+            |_, v, data| loss(v, data).mean_all(),
+            |u, v, data| (loss(v, data).reshape(&[POINTS]) * u[0]).sum_all(),
+        );
+        let cleaning = Problem::with_data(
+            |_, v, data| loss(v, data).mean_all(),
+            |u, v, data| (loss(v, data).reshape(&[POINTS]) * u[0].sigmoid() * 2.0).mean_all(),
+        );
+        let shapes: Vec<&[usize]> =
+            vec![&[2, HIDDEN], &[HIDDEN], &[HIDDEN, 1], &[1], &[POINTS, 2], &[POINTS, 1], &[POINTS]];
+        let gradient = Program::record(&shapes, |a| (loss(&a[..4], &a[4..6]).reshape(&[POINTS]) * a[6]).sum_all())
+            .and_then(|f| f.grad(&[0, 1, 2, 3]))?;
+        Ok(Self {
+            reweighting: reweighting.diagnostics(false).threads(1),
+            cleaning: cleaning.diagnostics(false).threads(1),
+            gradient: gradient.simplify(),
+        })
+    }
+}
+
+/// A run: all its moments, as far as it got.
+struct Run {
+    settings: Settings,
+    moments: Vec<Moment>,
     noisy: [Tensor<f64>; 2],
     trusted: [Tensor<f64>; 2],
     flipped: Vec<bool>,
 }
 
 thread_local! {
-    /// The last run: a later step of the same one goes on from it.
+    static PROGRAMS: Result<Programs, autodiff::Error> = Programs::new();
+    /// The last run: a later step of the same one goes on from it, an earlier one is there.
     static LAST: RefCell<Option<Run>> = const { RefCell::new(None) };
 }
 
 impl Run {
-    fn new(settings: Settings) -> Result<Self, String> {
+    fn new(settings: Settings) -> Self {
         let (x, mut y) = set(POINTS, 1);
         let (x_trusted, y_trusted) = set(TRUSTED, 20);
         let wrong = (settings.noise / 100.0 * POINTS as f64).round() as usize;
@@ -106,68 +138,64 @@ impl Run {
             Tensor::from_fn(&[rows, columns], |i| wave(i[0] * columns + i[1], salt))
         };
         let params = vec![weight(2, HIDDEN, 60), Tensor::zeros(&[HIDDEN]), weight(HIDDEN, 1, 61), Tensor::zeros(&[1])];
-        let problem = Problem::with_data(
-            |_, v, data| loss(v, data).mean_all(),
-            |u, v, data| (loss(v, data).reshape(&[POINTS]) * u[0]).sum_all(),
-        );
-        let cleaning = Problem::with_data(
-            |_, v, data| loss(v, data).mean_all(),
-            |u, v, data| (loss(v, data).reshape(&[POINTS]) * u[0].sigmoid() * 2.0).mean_all(),
-        );
-        let shapes: Vec<&[usize]> =
-            vec![&[2, HIDDEN], &[HIDDEN], &[HIDDEN, 1], &[1], &[POINTS, 2], &[POINTS, 1], &[POINTS]];
-        let gradient = Program::record(&shapes, |a| (loss(&a[..4], &a[4..6]).reshape(&[POINTS]) * a[6]).sum_all())
-            .and_then(|f| f.grad(&[0, 1, 2, 3]))
-            .map_err(failed)?;
-        Ok(Self {
+        Self {
             settings,
-            steps: 0,
-            params,
-            weights: Tensor::full(&[POINTS], 1.0 / POINTS as f64),
-            u: Tensor::zeros(&[POINTS]),
-            problem: problem.diagnostics(false).threads(1),
-            cleaning: cleaning.diagnostics(false).threads(1),
-            gradient: gradient.simplify(),
+            moments: vec![Moment {
+                params,
+                weights: Tensor::full(&[POINTS], 1.0 / POINTS as f64),
+                u: Tensor::zeros(&[POINTS]),
+            }],
             noisy: [x, rows(&y)],
             trusted: [x_trusted, rows(&y_trusted)],
             flipped,
-        })
+        }
     }
 
-    fn step(&mut self) -> Result<(), String> {
+    /// The moment after `now`.
+    fn step(&self, programs: &Programs, now: &Moment) -> Result<Moment, String> {
         let Settings { rate, outer, .. } = self.settings;
         let data = Data::new(&self.trusted, &self.noisy);
-        self.steps += 1;
+        let mut next = now.clone();
         match self.settings.method.as_str() {
             "hyper-cleaning" => {
                 let step = Reverse::new(GradientDescent::new(rate), 1);
-                let u = [self.u.clone()];
-                let h = self.cleaning.hypergradient_on(&u, &self.params, data, &step).map_err(failed)?;
-                self.u = &self.u - &h.gradient[0] * outer;
-                self.weights = self.u.sigmoid() * (2.0 / POINTS as f64);
-                self.params = h.inner_solution;
-                return Ok(());
+                let u = [now.u.clone()];
+                let h = programs.cleaning.hypergradient_on(&u, &now.params, data, &step).map_err(failed)?;
+                next.u = &now.u - &h.gradient[0] * outer;
+                next.weights = next.u.sigmoid() * (2.0 / POINTS as f64);
+                next.params = h.inner_solution;
+                return Ok(next);
             }
             "l2rw" => {
                 let zeros = [Tensor::zeros(&[POINTS])];
                 let virtual_step = VirtualStep::new(rate);
-                let h = self.problem.hypergradient_on(&zeros, &self.params, data, &virtual_step).map_err(failed)?;
-                self.weights = example_weights(&h.gradient[0]);
+                let h =
+                    programs.reweighting.hypergradient_on(&zeros, &now.params, data, &virtual_step).map_err(failed)?;
+                next.weights = example_weights(&h.gradient[0]);
             }
             _ => {}
         }
-        let inputs = [&self.params[..], &self.noisy, std::slice::from_ref(&self.weights)].concat();
-        let gradient = self.gradient.run(&inputs).map_err(failed)?;
-        self.params.iter_mut().zip(&gradient).for_each(|(p, g)| *p = &*p - g * rate);
-        Ok(())
+        let inputs = [&now.params[..], &self.noisy, std::slice::from_ref(&next.weights)].concat();
+        let gradient = programs.gradient.run(&inputs).map_err(failed)?;
+        next.params.iter_mut().zip(&gradient).for_each(|(p, g)| *p = &*p - g * rate);
+        Ok(next)
     }
 
-    /// The share of points that lie on the right side.
-    fn accuracy(&self) -> f64 {
-        let (x, y) = set(200, 80);
-        let out = output(&self.params, &x);
-        out.data().iter().zip(y).filter(|(o, y)| *o * y > 0.0).count() as f64 / 200.0
+    /// The moment after so many steps, computed if it was not yet.
+    fn after(&mut self, programs: &Programs, steps: usize) -> Result<&Moment, String> {
+        for t in self.moments.len()..=steps {
+            let next = self.step(programs, &self.moments[t - 1])?;
+            self.moments.push(next);
+        }
+        Ok(&self.moments[steps])
     }
+}
+
+/// The share of points that lie on the right side.
+fn accuracy(params: &[Tensor<f64>]) -> f64 {
+    let (x, y) = set(200, 80);
+    let out = output(params, &x);
+    out.data().iter().zip(y).filter(|(o, y)| *o * y > 0.0).count() as f64 / 200.0
 }
 
 fn draw(values: &Values) -> Result<View, String> {
@@ -180,24 +208,22 @@ fn draw(values: &Values) -> Result<View, String> {
     let steps = values.count("step");
     LAST.with_borrow_mut(|last| {
         let mut run = match last.take() {
-            Some(run) if run.settings == settings && run.steps <= steps => run,
-            _ => Run::new(settings)?,
+            Some(run) if run.settings == settings => run,
+            _ => Run::new(settings),
         };
-        while run.steps < steps {
-            run.step()?;
-        }
-        let view = picture(&run);
+        let now = PROGRAMS.with(|programs| run.after(programs.as_ref().map_err(failed)?, steps).cloned())?;
+        let view = picture(&run, steps, &now);
         *last = Some(run);
         Ok(view)
     })
 }
 
-fn picture(run: &Run) -> View {
+fn picture(run: &Run, steps: usize, now: &Moment) -> View {
     const GRID: usize = 25;
     const SPAN: (f64, f64) = (-1.8, 1.8);
     let at = |i: usize| SPAN.0 + (SPAN.1 - SPAN.0) * i as f64 / (GRID - 1) as f64;
     let grid = Tensor::from_fn(&[GRID * GRID, 2], |i| at([i[0] % GRID, i[0] / GRID][i[1]]));
-    let surface = output(&run.params, &grid);
+    let surface = output(&now.params, &grid);
     let mut figure =
         Figure::new("points sized by their weight, flipped labels ringed, and the line between the classes")
             .size(460.0, 440.0)
@@ -207,7 +233,7 @@ fn picture(run: &Run) -> View {
             .y_range(SPAN.0, SPAN.1)
             .contours("currentColor", surface.data(), GRID, (SPAN, SPAN), &[0.0]);
     let place = |x: &Tensor<f64>, i: usize| (x.data()[2 * i], x.data()[2 * i + 1]);
-    let weights: Vec<f64> = run.weights.data().iter().map(|w| w * POINTS as f64).collect();
+    let weights: Vec<f64> = now.weights.data().iter().map(|w| w * POINTS as f64).collect();
     for (i, weight) in weights.iter().enumerate() {
         let color = if run.noisy[1].data()[i] > 0.0 { COLORS[0] } else { COLORS[4] };
         let point = [place(&run.noisy[0], i)];
@@ -235,16 +261,15 @@ fn picture(run: &Run) -> View {
     if run.flipped.contains(&true) {
         about += &format!(", {:.2} of flipped ones", mean(of(true)));
     }
-    let accuracy = run.accuracy();
+    let accuracy = accuracy(&now.params);
     let words = format!(
-        "{} after {} steps: {:.1} % of 200 other points on the right side; {about}.",
+        "{} after {steps} steps: {:.1} % of 200 other points on the right side; {about}.",
         run.settings.method,
-        run.steps,
         100.0 * accuracy
     );
     View {
         figures: vec![figure, histogram],
         drag: None,
-        rest: format!("{}{}{}", sentence(&words), data("accuracy", accuracy), data("first", run.params[0].data()[0])),
+        rest: format!("{}{}{}", sentence(&words), data("accuracy", accuracy), data("first", now.params[0].data()[0])),
     }
 }
