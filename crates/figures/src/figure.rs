@@ -245,8 +245,8 @@ impl Figure {
         self.draw(ALONE)
     }
 
-    /// Its width and height.
-    pub(crate) fn extent(&self) -> (f64, f64) {
+    /// Its width and height, in pixels where its letters are 11 high.
+    pub fn extent(&self) -> (f64, f64) {
         self.size
     }
 

@@ -135,7 +135,7 @@ fn look(problem: &Problem, values: &Values, way: &mut Way) -> Result<View, Strin
     let least = grid.iter().copied().fold(f64::INFINITY, f64::min);
     let levels: Vec<f64> = (1..12).map(|i| least + 0.0006 * f64::from(i * i)).collect();
     let mut figure = Figure::new("levels of the outer objective over u₁ and u₂, arrows of the methods")
-        .size(520.0, 460.0)
+        .size(480.0, 430.0)
         .x("u₁")
         .y("u₂")
         .x_range(SPAN.0, SPAN.1)

@@ -95,9 +95,10 @@ fn draw(values: &Values) -> Result<View, String> {
     };
     let moments = film.kept.len();
     let now = values.count("t").min(moments - 1);
-    let color: Color = method_color(name);
+    // Checkpoints are a way to do reverse mode.
+    let color: Color = method_color(if name == "checkpointed" { "reverse" } else { name });
     let mut figure = Figure::new("states kept over time")
-        .size(620.0, 360.0)
+        .size(480.0, 340.0)
         .x("time")
         .y("state after step")
         .x_range(0.0, moments as f64)
@@ -135,7 +136,7 @@ fn draw(values: &Values) -> Result<View, String> {
         vec!["steps of tangents (JVPs)".to_owned(), counts.jvps.to_string()],
     ];
     let words = format!(
-        "{name}: at time {now}, {} states are kept; {} steps were computed, {} differentiated. In all, {:.1} states' worth of \
+        "{name}: at time {now}, states kept: {}; {} steps were computed, {} differentiated. In all, {:.1} states' worth of \
          memory at once.",
         film.kept[now].len(),
         film.steps[now],

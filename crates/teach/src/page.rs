@@ -21,7 +21,7 @@ form { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(17rem,
 .control { display: grid; grid-template-columns: 1fr auto auto; gap: 0 .6rem; align-items: end; } .control input, .control select { grid-column: 1 / -1; width: 100%; box-sizing: border-box; font: inherit; }
 output { font-variant-numeric: tabular-nums; }
 button { font: inherit; padding: .1rem .8rem; }
-.figures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; } .figures svg { flex: 1 1 22rem; max-width: 40rem; width: 100%; height: auto; } [data-drag] svg { touch-action: none; }
+.figures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; } .figures svg { flex: 0 1 auto; max-width: 100%; height: auto; } [data-drag] svg { touch-action: none; }
 table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabular-nums; } th, td { text-align: left; padding: .1rem .9rem .1rem 0; border-bottom: 1px solid var(--line); }
 .list { font-family: ui-monospace, monospace; font-size: .85rem; display: block; overflow-x: auto; } tr.now { outline: 2px solid var(--accent); }
 .error { color: #d55e00; }
@@ -38,8 +38,9 @@ let asked = 0, playing = null, shown = 0;
 // An address may say how a page begins: truncation?T=30&K=5.
 const given = new URLSearchParams(location.search);
 for (const [key, value] of given) if (form.elements.namedItem(key) instanceof HTMLElement) form.elements.namedItem(key).value = value;
+const say = input => { form.querySelector(`output[for=${input.id}]`).value = input.value; };
 async function update() {
-  for (const input of form.querySelectorAll('input[type=range]')) form.querySelector(`output[for=${input.id}]`).value = input.value;
+  form.querySelectorAll('input[type=range]').forEach(say);
   const mine = ++asked, settings = new URLSearchParams(new FormData(form));
   let answer, at, to;
   try {
@@ -63,7 +64,11 @@ async function update() {
   }
   view.innerHTML = answer; view.dataset.done = String(mine);
   // How far time goes depends on the other settings.
-  for (const end of view.querySelectorAll('[data-most]')) form.elements.namedItem(end.dataset.most).max = end.value;
+  for (const end of view.querySelectorAll('[data-most]')) {
+    const input = form.elements.namedItem(end.dataset.most);
+    input.max = end.value;
+    say(input);
+  }
   const words = view.querySelector('.words');
   if (!playing && words) document.getElementById('status').textContent = words.textContent;
 }

@@ -121,7 +121,13 @@ fn look(problem: &Problem, values: &Values) -> Result<View, String> {
         ("implicit, at v_T", of(&implicit)),
     ]
     .iter()
-    .map(|(name, g)| vec![(*name).to_owned(), format!("{g:.8}"), format!("{:.1e}", relative(*g))])
+    .map(|(name, g)| {
+        vec![
+            (*name).to_owned(),
+            format!("{g:.8}"),
+            if relative(*g) == 0.0 { "0".to_owned() } else { format!("{:.1e}", relative(*g)) },
+        ]
+    })
     .collect();
     let words = format!(
         "With T = {steps}, going {k} steps back gives dF/du = {:.6} where the exact one is {truth:.6}: off by {:.1} %. All \
