@@ -245,7 +245,7 @@ impl Figure {
         self.draw(ALONE)
     }
 
-    /// Its width and height, in pixels where its letters are 11 high.
+    /// Its width and height, in units of which its letters are 13 high.
     pub fn extent(&self) -> (f64, f64) {
         self.size
     }
