@@ -89,6 +89,48 @@ try {
     if (wrong.length > 0) throw new Error(`${question}: ${wrong.join('\n')}`);
     numbers += native.length;
   }
+  // Time moved by itself: far ahead, back, and to where the other settings put its end; then played from its beginning.
+  const set = (name, value) => `(async () => {
+    const view = document.getElementById('view'), before = Number(view.dataset.done), input = document.getElementById('c-${name}');
+    input.value = ${JSON.stringify(value)};
+    input.dispatchEvent(new Event('input', { bubbles: true }));
+    for (let i = 0; Number(view.dataset.done) <= before; i += 1) {
+      if (i > 500) throw new Error('the engine does not answer');
+      await new Promise(resolve => setTimeout(resolve, 20));
+    }
+    return view.querySelector('.words').textContent;
+  })()`;
+  const expect = async (name, value, words) => {
+    const said = await look(set(name, value));
+    if (!said.includes(words)) wrong.push(`${name} = ${value}: ${said} does not say: ${words}`);
+  };
+  await open('live/trust.html');
+  await expect('step', '100', 'after 100 steps');
+  const there = await look(`document.querySelector('[data-name=first]').value`);
+  await expect('step', '7', 'after 7 steps');
+  await expect('step', '100', 'after 100 steps');
+  if (await look(`document.querySelector('[data-name=first]').value`) !== there) wrong.push('trust: another number at the same step');
+  await expect('noise', '0', 'after 100 steps');
+  await open('live/stepper.html');
+  await expect('f', 'x', 'Step 2 of 2');
+  await expect('f', 'sum(x*sin(x))', 'Step 8 of 8');
+  await expect('step', '3', 'Step 3 of 8');
+  await expect('f', 'sum(x*x*sin(x))', 'Step 3 of 10');
+  await expect('step', '10', 'Step 10 of 10');
+  const played = await look(`(async () => {
+    const said = [], words = () => view.querySelector('.words').textContent;
+    const view = document.getElementById('view'), button = document.querySelector('[data-play]');
+    new MutationObserver(() => said.push(words().split(' of')[0])).observe(view, { childList: true });
+    button.click();
+    for (let i = 0; button.textContent === 'stop' || !words().startsWith('Step 10'); i += 1) {
+      if (i > 500) throw new Error('the play does not end');
+      await new Promise(resolve => setTimeout(resolve, 20));
+    }
+    return said.join(', ');
+  })()`);
+  const all = Array.from({ length: 11 }, (_, i) => `Step ${i}`).join(', ');
+  if (played !== all) wrong.push(`played: ${played}`);
+  if (wrong.length > 0) throw new Error(wrong.join('\n'));
 } finally {
   child.kill();
   await new Promise(resolve => child.on('exit', resolve));

@@ -237,16 +237,21 @@ impl Figure {
 
     /// SVG to stand inside a page, whose colour of text it takes.
     pub fn inline(&self) -> String {
-        self.draw("")
+        self.draw(None, "")
     }
 
     /// SVG to stand alone: dark text on light ground, light text where the reader's screen is dark.
     pub fn document(&self) -> String {
-        self.draw(ALONE)
+        self.draw(None, ALONE)
     }
 
-    /// Its width and height, in units of which its letters are 13 high.
-    pub fn extent(&self) -> (f64, f64) {
+    /// SVG as a part of a larger one, its corner there.
+    pub(crate) fn placed(&self, corner: (f64, f64)) -> String {
+        self.draw(Some(corner), "")
+    }
+
+    /// Its width and height.
+    pub(crate) fn extent(&self) -> (f64, f64) {
         self.size
     }
 
@@ -281,12 +286,13 @@ impl Figure {
         (frame, ticks)
     }
 
-    fn draw(&self, style: &str) -> String {
+    fn draw(&self, corner: Option<(f64, f64)>, style: &str) -> String {
         let (frame, ticks) = self.frame();
         let mut svg = Svg::default();
         let (w, h, title) = (number(self.size.0), number(self.size.1), escape(&self.title));
+        let corner = corner.map_or(String::new(), |(x, y)| format!(" x=\"{}\" y=\"{}\"", number(x), number(y)));
         svg.push(&format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"figure\" role=\"img\" aria-label=\"{title}\" viewBox=\"0 0 {w} {h}\" \
+            "<svg{corner} width=\"{w}\" height=\"{h}\" xmlns=\"http://www.w3.org/2000/svg\" class=\"figure\" role=\"img\" aria-label=\"{title}\" viewBox=\"0 0 {w} {h}\" \
              font-family=\"system-ui, sans-serif\" font-size=\"{TEXT}\" fill=\"currentColor\">{style}"
         ));
         if self.captioned {

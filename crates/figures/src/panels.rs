@@ -23,10 +23,7 @@ pub fn panels(title: &str, figures: &[Figure], columns: usize) -> String {
     );
     for (i, figure) in figures.iter().enumerate() {
         let (x, y) = ((i % columns) as f64 * width, (i / columns) as f64 * height);
-        let (w, h) = figure.extent();
-        let place =
-            format!("<svg x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" ", number(x), number(y), number(w), number(h));
-        text += &figure.inline().replacen("<svg ", &place, 1);
+        text += &figure.placed((x, y));
     }
     text + "</svg>\n"
 }

@@ -28,7 +28,8 @@ pub enum Control {
         most: f64,
         /// At first.
         default: f64,
-        /// An answer later than so many steps after the last one takes long: the page goes there by way of others.
+        /// How many steps one answer may add to those that were computed already: the page asks for a later time in such
+        /// strides.
         stride: f64,
     },
     /// One of several words.
@@ -118,6 +119,12 @@ impl Values {
             }
         }
         Ok(Self { numbers, words })
+    }
+
+    /// The same but for the time: settings that a run shares with all its moments.
+    pub fn without(&self, time: &str) -> Self {
+        let numbers = self.numbers.iter().filter(|(name, _)| *name != time).copied().collect();
+        Self { numbers, words: self.words.clone() }
     }
 
     /// A number.

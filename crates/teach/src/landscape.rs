@@ -80,20 +80,16 @@ thread_local! {
     /// Compiled once.
     static PROBLEM: Problem = problem();
     /// The last walk and its settings: more steps of the same one go on from it.
-    static WALK: RefCell<(Vec<String>, Way)> = const { RefCell::new((Vec::new(), Vec::new())) };
+    static WALK: RefCell<Option<(Values, Way)>> = const { RefCell::new(None) };
 }
 
 fn draw(values: &Values) -> Result<View, String> {
-    let settings = vec![
-        values.word("method").to_owned(),
-        format!("{:?}", ["T", "K", "k", "u1", "u2"].map(|name| values.number(name))),
-    ];
+    let settings = values.without("steps");
     PROBLEM.with(|problem| {
-        WALK.with_borrow_mut(|(last, way)| {
-            if *last != settings {
-                *way = vec![[values.number("u1"), values.number("u2")]];
-                *last = settings;
-            }
+        WALK.with_borrow_mut(|last| {
+            let walk = last.take().filter(|(of, _)| *of == settings);
+            let begin = || (settings, vec![[values.number("u1"), values.number("u2")]]);
+            let (_, way) = last.insert(walk.unwrap_or_else(begin));
             look(problem, values, way)
         })
     })

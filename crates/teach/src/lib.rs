@@ -57,10 +57,7 @@ impl Widget {
     /// What is wrong with a setting, in words. Settings that are not given are at their defaults.
     pub fn render(&self, query: &str) -> Result<String, String> {
         let view = (self.draw)(&Values::read(&self.controls, query)?)?;
-        // As large as it was drawn for, so that the letters of all are of one size.
-        let place = |figure: &Figure| format!("<svg width=\"{}\" ", figure.extent().0);
-        let figures: String =
-            view.figures.iter().map(|figure| figure.inline().replacen("<svg ", &place(figure), 1)).collect();
+        let figures: String = view.figures.iter().map(Figure::inline).collect();
         let drag = view.drag.map_or(String::new(), |drag| format!(" data-drag=\"{drag}\""));
         let figures =
             if figures.is_empty() { figures } else { format!("<div class=\"figures\"{drag}>{figures}</div>\n") };

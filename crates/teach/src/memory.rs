@@ -21,7 +21,7 @@ pub(crate) fn widget() -> Widget {
             Control::range("K", "steps back K, truncated", (1.0, 40.0), 1.0, 6.0),
             Control::range("c", "states kept, checkpointed", (1.0, 40.0), 1.0, 4.0),
             Control::range("m", "hyperparameters m, forward", (1.0, 8.0), 1.0, 3.0),
-            Control::Time { name: "t", label: "time", most: 1000.0, default: 1000.0, stride: f64::INFINITY },
+            Control::Time { name: "t", label: "time", most: 1000.0, default: 1000.0, stride: 1000.0 },
         ],
         draw,
     }
@@ -84,6 +84,19 @@ impl Film {
     }
 }
 
+/// Numbers in a state.
+const N: usize = 100;
+
+thread_local! {
+    /// Compiled once for each number of hyperparameters.
+    static PROBLEM: Problem = Problem::new(
+        |_, v| v[0].square().mean_all(),
+        |u, v| ((v[0] - 1.0).square() * u[0].exp().sum_all()).sum_all() * 0.5,
+    )
+    .diagnostics(false)
+    .threads(1);
+}
+
 fn draw(values: &Values) -> Result<View, String> {
     let (steps, name) = (values.count("T"), values.word("method"));
     let (k, places, m) = (values.count("K").min(steps), values.count("c").min(steps), values.count("m"));
@@ -109,14 +122,7 @@ fn draw(values: &Values) -> Result<View, String> {
         let y = row as f64;
         figure = figure.strip(color, (0.0, cells.len() as f64), (y - 0.42, y + 0.42), &cells);
     }
-    // The same run on the engine: states of 100 numbers, m hyperparameters.
-    const N: usize = 100;
-    let problem = Problem::new(
-        |_, v| v[0].square().mean_all(),
-        |u, v| ((v[0] - 1.0).square() * u[0].exp().sum_all()).sum_all() * 0.5,
-    )
-    .diagnostics(false)
-    .threads(1);
+    // The same run on the engine.
     let reverse = Reverse::new(GradientDescent::new(0.05), steps);
     let method: Box<dyn Method<f64>> = match name {
         "reverse" => Box::new(reverse),
@@ -124,8 +130,10 @@ fn draw(values: &Values) -> Result<View, String> {
         "forward" => Box::new(Forward::new(GradientDescent::new(0.05), steps)),
         _ => Box::new(reverse.keep(Keep::Bytes((places + 2) * 8 * N))),
     };
-    let report =
-        problem.hypergradient(&[Tensor::zeros(&[m])], &[Tensor::zeros(&[N])], &*method).map_err(failed)?.report;
+    let report = PROBLEM
+        .with(|problem| problem.hypergradient(&[Tensor::zeros(&[m])], &[Tensor::zeros(&[N])], &*method))
+        .map_err(failed)?
+        .report;
     let states = report.trajectory_bytes as f64 / (8 * N) as f64;
     let counts = report.counts;
     let rows = vec![

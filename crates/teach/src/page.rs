@@ -31,56 +31,61 @@ table { border-collapse: collapse; margin: .5rem 0; font-variant-numeric: tabula
 
 /// Between controls and engine: every change asks for the part below, the newest question alone is answered.
 const SCRIPT: &str = r#"
-const form = document.querySelector('form'), view = document.getElementById('view');
-const time = form.querySelector('input[data-stride]');
-// What is asked for, and where the view's time stands: a far moment is reached by way of those between.
-let asked = 0, playing = null, shown = 0;
+const form = document.querySelector('form'), view = document.getElementById('view'), time = form.querySelector('input[data-stride]');
+// The newest question; what moves time; how far in time the engine has come with these settings.
+let asked = 0, playing = null, reached = 0;
 // An address may say how a page begins: truncation?T=30&K=5.
 const given = new URLSearchParams(location.search);
 for (const [key, value] of given) if (form.elements.namedItem(key) instanceof HTMLElement) form.elements.namedItem(key).value = value;
 const say = input => { form.querySelector(`output[for=${input.id}]`).value = input.value; };
+const pause = () => new Promise(resolve => setTimeout(resolve));
 async function update() {
   form.querySelectorAll('input[type=range]').forEach(say);
-  const mine = ++asked, settings = new URLSearchParams(new FormData(form));
-  let answer, at, to;
+  const mine = ++asked, settings = new URLSearchParams(new FormData(form)), first = view.dataset.done === '0';
+  // Time that stands at its end stays there, wherever the other settings put the end.
+  const ended = time && +time.value >= +time.max, to = time ? +(ended ? time.dataset.end : time.value) : 0;
+  let answer, painted = performance.now();
   try {
-    do {
-      if (time) {
-        to = Math.min(+time.value, +time.max);
-        at = Math.min(to, shown + +time.dataset.stride);
-        settings.set(time.name, at);
-      }
+    for (;;) {
+      // A far moment is reached in strides, some of which are shown.
+      const at = time ? Math.min(to, reached + +time.dataset.stride) : to;
+      if (time) settings.set(time.name, at);
       answer = await render(settings.toString());
       if (mine !== asked) return;
-      shown = at;
-      if (at < to) { view.innerHTML = answer; await new Promise(requestAnimationFrame); if (mine !== asked) return; }
-    } while (at < to);
+      reached = Math.max(reached, at);
+      if (at >= to) break;
+      if (!first && performance.now() - painted > 100) { view.innerHTML = answer; painted = performance.now(); }
+      await pause();
+      if (mine !== asked) return;
+    }
   } catch (error) {
+    if (mine !== asked) return;
     stop();
     answer = '<p class="error" role="alert"></p>';
     view.innerHTML = answer;
     view.firstChild.textContent = `The engine does not answer (${error.message}). Load the page again.`;
     return;
   }
-  view.innerHTML = answer; view.dataset.done = String(mine);
+  view.innerHTML = answer;
   // How far time goes depends on the other settings.
-  for (const end of view.querySelectorAll('[data-most]')) {
-    const input = form.elements.namedItem(end.dataset.most);
-    input.max = end.value;
-    say(input);
+  for (const most of view.querySelectorAll('[data-most]')) {
+    time.max = most.value;
+    if (ended) time.value = most.value;
+    say(time);
   }
+  view.dataset.done = String(mine);
   const words = view.querySelector('.words');
   if (!playing && words) document.getElementById('status').textContent = words.textContent;
 }
+const button = form.querySelector('button[data-play]');
 const stop = () => {
   if (playing === null) return;
   clearInterval(playing); playing = null;
-  for (const button of form.querySelectorAll('button[data-play]')) button.textContent = 'play';
+  button.textContent = 'play';
 };
-form.addEventListener('input', e => { if (e.target !== time) shown = 0; update(); });
+form.addEventListener('input', e => { if (e.target !== time) reached = 0; update(); });
 form.addEventListener('submit', e => e.preventDefault());
-for (const button of form.querySelectorAll('button[data-play]')) button.addEventListener('click', () => {
-  const time = form.elements[button.dataset.play];
+button?.addEventListener('click', () => {
   if (playing !== null) return stop();
   if (+time.value >= +time.max) time.value = 0;
   button.textContent = 'stop';
@@ -90,6 +95,7 @@ for (const button of form.querySelectorAll('button[data-play]')) button.addEvent
     if (+time.value >= +time.max) stop();
     update();
   }, 60);
+  update();
 });
 view.addEventListener('pointerdown', down);
 view.addEventListener('pointermove', e => { if (e.buttons) down(e); });
@@ -102,8 +108,8 @@ function down(e) {
   const value = t => +low + t * (high - low);
   form.elements[a].value = value(part(e.clientX - place.left, +x0, +x1));
   form.elements[b].value = value(part(e.clientY - place.top, +y0, +y1));
-  for (const time of form.querySelectorAll('input[data-stride]')) time.value = 0;
-  shown = 0; e.preventDefault(); update();
+  if (time) time.value = 0;
+  reached = 0; e.preventDefault(); update();
 }
 update();
 "#;
@@ -164,9 +170,8 @@ fn control(control: &Control) -> String {
             label,
             &format!("<button type=\"button\" data-play=\"{name}\">play</button>{}", value(*default)),
             &format!(
-                "<input type=\"range\" id=\"c-{name}\" name=\"{name}\" data-stride=\"{}\" min=\"0\" max=\"{most}\" step=\"1\" \
-                 value=\"{default}\">",
-                if stride.is_finite() { stride.to_string() } else { "Infinity".to_owned() }
+                "<input type=\"range\" id=\"c-{name}\" name=\"{name}\" data-stride=\"{stride}\" data-end=\"{most}\" min=\"0\" max=\"{most}\" step=\"1\" \
+                 value=\"{default}\">"
             ),
         ),
         Control::Choice { label, options, .. } => {

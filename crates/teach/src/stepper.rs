@@ -16,7 +16,7 @@ pub(crate) fn widget() -> Widget {
         controls: vec![
             Control::Text { name: "f", label: "expression in x", default: "sum(sin(x)^2 * exp(-x))" },
             Control::Choice { name: "mode", label: "direction", options: &["reverse", "forward"] },
-            Control::Time { name: "step", label: "step", most: 120.0, default: 120.0, stride: f64::INFINITY },
+            Control::Time { name: "step", label: "step", most: 120.0, default: 120.0, stride: 120.0 },
         ],
         draw,
     }

@@ -60,14 +60,6 @@ fn loss<'t>(v: &[Symbol<'t>], data: &[Symbol<'t>]) -> Symbol<'t> {
     (-(output(v, &data[0]) * data[1])).softplus()
 }
 
-#[derive(Clone, Debug, PartialEq)]
-struct Settings {
-    method: String,
-    noise: f64,
-    rate: f64,
-    outer: f64,
-}
-
 /// Where a run is after a step.
 #[derive(Clone)]
 struct Moment {
@@ -108,7 +100,7 @@ impl Programs {
 
 /// A run: all its moments, as far as it got.
 struct Run {
-    settings: Settings,
+    settings: Values,
     moments: Vec<Moment>,
     noisy: [Tensor<f64>; 2],
     trusted: [Tensor<f64>; 2],
@@ -122,10 +114,10 @@ thread_local! {
 }
 
 impl Run {
-    fn new(settings: Settings) -> Self {
+    fn new(settings: Values) -> Self {
         let (x, mut y) = set(POINTS, 1);
         let (x_trusted, y_trusted) = set(TRUSTED, 20);
-        let wrong = (settings.noise / 100.0 * POINTS as f64).round() as usize;
+        let wrong = (settings.number("noise") / 100.0 * POINTS as f64).round() as usize;
         let mut order: Vec<usize> = (0..POINTS).collect();
         order.sort_by(|a, b| wave(*a, 40).total_cmp(&wave(*b, 40)));
         let mut flipped = vec![false; POINTS];
@@ -153,10 +145,10 @@ impl Run {
 
     /// The moment after `now`.
     fn step(&self, programs: &Programs, now: &Moment) -> Result<Moment, String> {
-        let Settings { rate, outer, .. } = self.settings;
+        let (rate, outer) = (self.settings.number("rate"), self.settings.number("outer"));
         let data = Data::new(&self.trusted, &self.noisy);
         let mut next = now.clone();
-        match self.settings.method.as_str() {
+        match self.settings.word("method") {
             "hyper-cleaning" => {
                 let step = Reverse::new(GradientDescent::new(rate), 1);
                 let u = [now.u.clone()];
@@ -181,13 +173,13 @@ impl Run {
         Ok(next)
     }
 
-    /// The moment after so many steps, computed if it was not yet.
-    fn after(&mut self, programs: &Programs, steps: usize) -> Result<&Moment, String> {
-        for t in self.moments.len()..=steps {
-            let next = self.step(programs, &self.moments[t - 1])?;
+    /// Goes on until so many steps are done.
+    fn reach(&mut self, programs: &Programs, steps: usize) -> Result<(), String> {
+        while self.moments.len() <= steps {
+            let next = self.step(programs, &self.moments[self.moments.len() - 1])?;
             self.moments.push(next);
         }
-        Ok(&self.moments[steps])
+        Ok(())
     }
 }
 
@@ -199,26 +191,17 @@ fn accuracy(params: &[Tensor<f64>]) -> f64 {
 }
 
 fn draw(values: &Values) -> Result<View, String> {
-    let settings = Settings {
-        method: values.word("method").to_owned(),
-        noise: values.number("noise"),
-        rate: values.number("rate"),
-        outer: values.number("outer"),
-    };
-    let steps = values.count("step");
+    let (settings, steps) = (values.without("step"), values.count("step"));
     LAST.with_borrow_mut(|last| {
-        let mut run = match last.take() {
-            Some(run) if run.settings == settings => run,
-            _ => Run::new(settings),
-        };
-        let now = PROGRAMS.with(|programs| run.after(programs.as_ref().map_err(failed)?, steps).cloned())?;
-        let view = picture(&run, steps, &now);
-        *last = Some(run);
-        Ok(view)
+        let run = last.take().filter(|run| run.settings == settings);
+        let run = last.insert(run.unwrap_or_else(|| Run::new(settings)));
+        PROGRAMS.with(|programs| run.reach(programs.as_ref().map_err(failed)?, steps))?;
+        Ok(picture(run, steps))
     })
 }
 
-fn picture(run: &Run, steps: usize, now: &Moment) -> View {
+fn picture(run: &Run, steps: usize) -> View {
+    let now = &run.moments[steps];
     const GRID: usize = 25;
     const SPAN: (f64, f64) = (-1.8, 1.8);
     let at = |i: usize| SPAN.0 + (SPAN.1 - SPAN.0) * i as f64 / (GRID - 1) as f64;
@@ -264,7 +247,7 @@ fn picture(run: &Run, steps: usize, now: &Moment) -> View {
     let accuracy = accuracy(&now.params);
     let words = format!(
         "{} after {steps} steps: {:.1} % of 200 other points on the right side; {about}.",
-        run.settings.method,
+        run.settings.word("method"),
         100.0 * accuracy
     );
     View {
