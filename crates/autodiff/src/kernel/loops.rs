@@ -77,11 +77,19 @@ pub(super) fn unary<E: Math, M: Machine>(op: Unary, x: &[E], y: &mut [E]) {
         Unary::Ln1p => map(x, y, E::ln_1p_fast::<M>),
         Unary::Sin => patched(x, y, E::sin_fast::<M>, E::is_large_angle, slow),
         Unary::Cos => patched(x, y, E::cos_fast::<M>, E::is_large_angle, slow),
-        Unary::Tan => map(x, y, slow),
+        Unary::Tan => patched(x, y, E::tan_fast::<M>, E::is_large_angle, slow),
+        Unary::Asin => map(x, y, E::asin_fast::<M>),
+        Unary::Acos => map(x, y, E::acos_fast::<M>),
+        Unary::Atan => map(x, y, E::atan_fast::<M>),
+        Unary::Sinh => map(x, y, E::sinh_fast::<M>),
+        Unary::Cosh => map(x, y, E::cosh_fast::<M>),
         Unary::Tanh => map(x, y, E::tanh_fast::<M>),
         Unary::Sigmoid => map(x, y, E::sigmoid_fast::<M>),
         Unary::Softplus => map(x, y, E::softplus_fast::<M>),
-        Unary::Erf => map(x, y, slow),
+        Unary::Erf => map(x, y, E::erf_fast::<M>),
+        Unary::Floor => map(x, y, E::floored),
+        Unary::Ceil => map(x, y, E::ceiled),
+        Unary::Round => map(x, y, E::rounded),
         Unary::Relu => map(x, y, |x| if x <= zero { zero } else { x }),
         Unary::Add(c) => {
             let c = number(c);
@@ -119,14 +127,6 @@ pub(super) fn unary<E: Math, M: Machine>(op: Unary, x: &[E], y: &mut [E]) {
             let c = number(c);
             test(compare, x, y, c);
         }
-        Unary::Asin
-        | Unary::Acos
-        | Unary::Atan
-        | Unary::Sinh
-        | Unary::Cosh
-        | Unary::Floor
-        | Unary::Ceil
-        | Unary::Round => map(x, y, slow),
     }
 }
 

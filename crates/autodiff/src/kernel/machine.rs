@@ -6,6 +6,8 @@ pub(crate) trait Machine: Copy {
     const VECTOR: usize;
     /// Vector registers.
     const REGISTERS: usize;
+    /// Whether multiply-adds round once.
+    const FUSED: bool;
     /// `a·b + c`
     fn mul_add64(a: f64, b: f64, c: f64) -> f64;
     /// `a·b + c`
@@ -21,6 +23,7 @@ macro_rules! machine {
         impl Machine for $name {
             const VECTOR: usize = $vector;
             const REGISTERS: usize = $registers;
+            const FUSED: bool = $fused;
             #[inline(always)]
             fn mul_add64(a: f64, b: f64, c: f64) -> f64 {
                 if $fused { a.mul_add(b, c) } else { a * b + c }

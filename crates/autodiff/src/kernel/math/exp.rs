@@ -20,25 +20,47 @@ macro_rules! exponentials {
                 $type::from_bits((k + MAGIC).to_bits().wrapping_shl($mantissa).wrapping_add($bias << $mantissa))
             }
 
-            /// `(k, e^r − 1)`
+            /// `(k, r)`
             #[inline(always)]
-            fn reduced<M: Machine>(x: $type) -> ($type, $type) {
+            pub(in super::super) fn reduced<M: Machine>(x: $type) -> ($type, $type) {
                 let k = M::$mul_add(x, std::$type::consts::LOG2_E, MAGIC) - MAGIC;
-                let r = M::$mul_add(k, -$lo, M::$mul_add(k, -$hi, x));
+                (k, M::$mul_add(k, -$lo, M::$mul_add(k, -$hi, x)))
+            }
+
+            /// `e^r − 1`
+            #[inline(always)]
+            pub(in super::super) fn series<M: Machine>(r: $type) -> $type {
                 let mut p: $type = 0.0;
                 $(p = M::$mul_add(p, r, $c);)*
-                (k, M::$mul_add(r * r, p, r))
+                M::$mul_add(r * r, p, r)
+            }
+
+            /// An argument beyond which nothing changes.
+            #[inline(always)]
+            pub(in super::super) fn clamped(x: $type) -> $type {
+                let x = if x < $low { $low } else { x };
+                if x > $high { $high } else { x }
+            }
+
+            /// `(1 + p)·2^k`, in two steps: `2^k` itself may overflow, or be subnormal.
+            #[inline(always)]
+            pub(in super::super) fn scaled<M: Machine>(p: $type, k: $type) -> $type {
+                let half = M::$mul_add(k, 0.5, MAGIC) - MAGIC;
+                (p + 1.0) * power_of_two(half) * power_of_two(k - half)
             }
 
             /// `eˣ`
             #[inline(always)]
             pub(in super::super) fn exp<M: Machine>(x: $type) -> $type {
-                let x = if x < $low { $low } else { x };
-                let x = if x > $high { $high } else { x };
-                let (k, p) = reduced::<M>(x);
-                // In two steps: `2^k` itself may overflow, or be subnormal.
-                let half = M::$mul_add(k, 0.5, MAGIC) - MAGIC;
-                (p + 1.0) * power_of_two(half) * power_of_two(k - half)
+                let (k, r) = reduced::<M>(clamped(x));
+                scaled::<M>(series::<M>(r), k)
+            }
+
+            /// `eˣ / 2`, which overflows a little later.
+            #[inline(always)]
+            pub(in super::super) fn half_exp<M: Machine>(x: $type) -> $type {
+                let (k, r) = reduced::<M>(clamped(x));
+                scaled::<M>(series::<M>(r), k - 1.0)
             }
 
             /// `eˣ − 1`
@@ -46,8 +68,9 @@ macro_rules! exponentials {
             pub(in super::super) fn exp_m1<M: Machine>(x: $type) -> $type {
                 let low = -1.5 * ($mantissa as $type);
                 let clamped = if x < low { low } else { x };
-                let clamped = if clamped > $high { $high } else { clamped };
-                let (k, p) = reduced::<M>(clamped);
+                let clamped = if clamped > $high - 1.0 { $high - 1.0 } else { clamped };
+                let (k, r) = reduced::<M>(clamped);
+                let p = series::<M>(r);
                 // Half of it, for `2^1024` is no number.
                 let scale = power_of_two(k - 1.0);
                 let y = 2.0 * M::$mul_add(scale, p, scale - 0.5);
@@ -62,7 +85,7 @@ macro_rules! exponentials {
 exponentials!(
     double, f64, u64, mul_add64,
     mantissa 52, bias 1023_u64, magic 6_755_399_441_055_744.0,
-    ln2 6.931_471_803_691_238e-1 1.908_214_929_270_587_7e-10, range -746.0 710.0,
+    ln2 6.931_471_803_691_238e-1 1.908_214_929_270_587_7e-10, range -746.0 711.0,
     [
         1.0 / 6_227_020_800.0, 1.0 / 479_001_600.0, 1.0 / 39_916_800.0, 1.0 / 3_628_800.0, 1.0 / 362_880.0,
         1.0 / 40_320.0, 1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5
@@ -72,6 +95,6 @@ exponentials!(
 exponentials!(
     single, f32, u32, mul_add32,
     mantissa 23, bias 127_u32, magic 12_582_912.0,
-    ln2 0.693_359_375 -2.121_944_4e-4, range -104.0 89.0,
+    ln2 0.693_359_375 -2.121_944_4e-4, range -104.0 90.0,
     [1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5]
 );

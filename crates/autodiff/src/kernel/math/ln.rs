@@ -12,7 +12,7 @@ macro_rules! logarithms {
 
             /// `(e, m)` of a positive, normal number.
             #[inline(always)]
-            fn split(x: $type) -> ($type, $type) {
+            pub(in super::super) fn split(x: $type) -> ($type, $type) {
                 let bits = x.to_bits();
                 // The exponent as a float, without an integer conversion.
                 let e = $type::from_bits((bits >> $mantissa) | $exponent) - $exponent_offset;

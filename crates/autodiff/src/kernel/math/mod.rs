@@ -7,9 +7,12 @@
 
 #![allow(clippy::excessive_precision, reason = "the high parts of logarithms are exact, and written out")]
 
+mod erf;
 mod exp;
+mod hyperbolic;
+mod inverse;
 mod ln;
-mod tanh;
+mod pow;
 mod trig;
 
 use super::machine::Machine;
@@ -19,21 +22,64 @@ use crate::op::Unary;
 use crate::scalar::Element;
 use crate::value::Value;
 
+/// Functions of one argument: the op, the method, the function in the modules `double` and `single` of a file.
+macro_rules! functions {
+    ($($op:ident: $method:ident = $file:ident::$function:ident;)*) => {
+        /// The functions of one argument.
+        pub(crate) trait Functions: Element {
+            $(fn $method<M: Machine>(self) -> Self;)*
+        }
+
+        impl Functions for f64 {
+            $(#[inline(always)]
+            fn $method<M: Machine>(self) -> Self {
+                $file::double::$function::<M>(self)
+            })*
+        }
+
+        impl Functions for f32 {
+            $(#[inline(always)]
+            fn $method<M: Machine>(self) -> Self {
+                $file::single::$function::<M>(self)
+            })*
+        }
+
+        /// All of them, with their ops.
+        #[cfg(test)]
+        fn all<E: Functions, M: Machine>() -> Vec<(Unary, fn(E) -> E)> {
+            vec![$((Unary::$op, E::$method::<M>)),*]
+        }
+    };
+}
+
+functions! {
+    Exp: exp_fast = exp::exp;
+    ExpM1: exp_m1_fast = exp::exp_m1;
+    Ln: ln_fast = ln::ln;
+    Ln1p: ln_1p_fast = ln::ln_1p;
+    Sin: sin_fast = trig::sin;
+    Cos: cos_fast = trig::cos;
+    Tan: tan_fast = trig::tan;
+    Asin: asin_fast = inverse::asin;
+    Acos: acos_fast = inverse::acos;
+    Atan: atan_fast = inverse::atan;
+    Sinh: sinh_fast = hyperbolic::sinh;
+    Cosh: cosh_fast = hyperbolic::cosh;
+    Tanh: tanh_fast = hyperbolic::tanh;
+    Sigmoid: sigmoid_fast = hyperbolic::sigmoid;
+    Softplus: softplus_fast = hyperbolic::softplus;
+    Erf: erf_fast = erf::erf;
+}
+
 /// What the loops need of an element.
-pub(crate) trait Math: Element {
+pub(crate) trait Math: Functions {
     fn mul_add_fast<M: Machine>(a: Self, b: Self, c: Self) -> Self;
     fn is_nan(self) -> bool;
     fn magnitude(self) -> Self;
     fn root(self) -> Self;
-    fn exp_fast<M: Machine>(self) -> Self;
-    fn exp_m1_fast<M: Machine>(self) -> Self;
-    fn ln_fast<M: Machine>(self) -> Self;
-    fn ln_1p_fast<M: Machine>(self) -> Self;
-    fn sin_fast<M: Machine>(self) -> Self;
-    fn cos_fast<M: Machine>(self) -> Self;
-    fn tanh_fast<M: Machine>(self) -> Self;
-    fn sigmoid_fast<M: Machine>(self) -> Self;
-    fn softplus_fast<M: Machine>(self) -> Self;
+    fn floored(self) -> Self;
+    fn ceiled(self) -> Self;
+    fn rounded(self) -> Self;
     /// `selfᵇ` of ordinary arguments.
     fn pow_fast<M: Machine>(self, b: Self) -> Self;
     /// Whether the fast sine and cosine are not made for the angle.
@@ -61,45 +107,25 @@ macro_rules! common {
             $type::sqrt(self)
         }
         #[inline(always)]
-        fn exp_fast<M: Machine>(self) -> Self {
-            exp::$module::exp::<M>(self)
+        fn floored(self) -> Self {
+            $type::floor(self)
         }
         #[inline(always)]
-        fn exp_m1_fast<M: Machine>(self) -> Self {
-            exp::$module::exp_m1::<M>(self)
+        fn ceiled(self) -> Self {
+            $type::ceil(self)
         }
         #[inline(always)]
-        fn ln_fast<M: Machine>(self) -> Self {
-            ln::$module::ln::<M>(self)
-        }
-        #[inline(always)]
-        fn ln_1p_fast<M: Machine>(self) -> Self {
-            ln::$module::ln_1p::<M>(self)
-        }
-        #[inline(always)]
-        fn sin_fast<M: Machine>(self) -> Self {
-            trig::$module::sin::<M>(self)
-        }
-        #[inline(always)]
-        fn cos_fast<M: Machine>(self) -> Self {
-            trig::$module::cos::<M>(self)
-        }
-        #[inline(always)]
-        fn tanh_fast<M: Machine>(self) -> Self {
-            tanh::$module::tanh::<M>(self)
-        }
-        #[inline(always)]
-        fn sigmoid_fast<M: Machine>(self) -> Self {
-            tanh::$module::sigmoid::<M>(self)
-        }
-        #[inline(always)]
-        fn softplus_fast<M: Machine>(self) -> Self {
-            tanh::$module::softplus::<M>(self)
+        fn rounded(self) -> Self {
+            $type::round(self)
         }
         #[inline(always)]
         fn is_large_angle(self) -> bool {
             // Infinities and NaN too.
             self.is_nan() || self.abs() >= trig::$module::LARGEST
+        }
+        #[inline(always)]
+        fn is_special_power(self, b: Self) -> bool {
+            !(($type::MIN_POSITIVE..$type::INFINITY).contains(&self) && b.abs() < $type::INFINITY)
         }
     };
 }
@@ -108,11 +134,7 @@ impl Math for f64 {
     common!(f64, mul_add64, double);
     #[inline(always)]
     fn pow_fast<M: Machine>(self, b: Self) -> Self {
-        Self::binary(|| Binary::Pow, &self, &b)
-    }
-    #[inline(always)]
-    fn is_special_power(self, _: Self) -> bool {
-        false
+        if M::FUSED { pow::pow::<M>(self, b) } else { Self::binary(|| Binary::Pow, &self, &b) }
     }
 }
 
@@ -123,28 +145,7 @@ impl Math for f32 {
     fn pow_fast<M: Machine>(self, b: Self) -> Self {
         exp::double::exp::<M>(f64::from(b) * ln::double::ln::<M>(f64::from(self))) as f32
     }
-    #[inline(always)]
-    fn is_special_power(self, b: Self) -> bool {
-        !(self > 0.0 && self < Self::INFINITY && b.abs() < Self::INFINITY)
-    }
 }
 
 #[cfg(test)]
 mod tests;
-
-/// The fast functions by their op, for tests; `None` where the loops call the standard library.
-#[cfg(test)]
-fn fast<E: Math, M: Machine>(op: Unary) -> Option<fn(E) -> E> {
-    Some(match op {
-        Unary::Exp => E::exp_fast::<M>,
-        Unary::ExpM1 => E::exp_m1_fast::<M>,
-        Unary::Ln => E::ln_fast::<M>,
-        Unary::Ln1p => E::ln_1p_fast::<M>,
-        Unary::Sin => E::sin_fast::<M>,
-        Unary::Cos => E::cos_fast::<M>,
-        Unary::Tanh => E::tanh_fast::<M>,
-        Unary::Sigmoid => E::sigmoid_fast::<M>,
-        Unary::Softplus => E::softplus_fast::<M>,
-        _ => return None,
-    })
-}

@@ -2,21 +2,9 @@
 //! the standard library, which is itself within 1 ulp.
 
 use super::super::machine::{Avx2, Baseline, Machine};
-use super::{Math, fast};
-use crate::op::Unary;
+use super::{Math, all};
+use crate::op::{Binary, Unary};
 use crate::value::Value;
-
-const OPS: [Unary; 9] = [
-    Unary::Exp,
-    Unary::ExpM1,
-    Unary::Ln,
-    Unary::Ln1p,
-    Unary::Sin,
-    Unary::Cos,
-    Unary::Tanh,
-    Unary::Sigmoid,
-    Unary::Softplus,
-];
 
 /// Units in the last place between two numbers of a type; 0 for equal specials.
 fn ulps64(a: f64, b: f64) -> f64 {
@@ -49,10 +37,8 @@ fn sweep() -> impl Iterator<Item = f64> {
 }
 
 fn worst<M: Machine>() {
-    for op in OPS {
-        let f = fast::<f64, M>(op).expect("a fast function");
-        let g = fast::<f32, M>(op).expect("a fast function");
-        let angles = matches!(op, Unary::Sin | Unary::Cos);
+    for ((op, f), (_, g)) in all::<f64, M>().into_iter().zip(all::<f32, M>()) {
+        let angles = matches!(op, Unary::Sin | Unary::Cos | Unary::Tan);
         let mut most = [(0.0, 0.0); 2];
         for x in sweep() {
             if !(angles && x.is_large_angle()) {
@@ -83,4 +69,36 @@ fn functions_are_within_two_ulps_with_a_fused_multiply_add() {
 #[test]
 fn functions_are_within_two_ulps_without_a_fused_multiply_add() {
     worst::<Baseline>();
+}
+
+/// Powers of numbers of every size whose results are of every size, and near 1.
+fn powers<M: Machine>() {
+    let bases =
+        (-1000..1000).map(|e| 1.1 * 2_f64.powi(e)).chain((-300..300).map(|i| 1.0 + (f64::from(i) + 0.5) * 1.7e-3));
+    let mut most = [(0.0, 0.0, 0.0); 2];
+    for x in bases {
+        for i in -300..300 {
+            // Results between 2^-1090 and 2^1090, some of them subnormal or infinite.
+            let y = f64::from(i) * 3.63 / x.log2();
+            assert!(!x.is_special_power(y));
+            let error = ulps64(x.pow_fast::<M>(y), x.powf(y));
+            if error > most[0].0 || error.is_nan() {
+                most[0] = (error, x, y);
+            }
+            let (x, y) = (x as f32, y as f32);
+            if !x.is_special_power(y) {
+                let error = ulps32(x.pow_fast::<M>(y), f64::binary(|| Binary::Pow, &f64::from(x), &f64::from(y)));
+                if error > most[1].0 || error.is_nan() {
+                    most[1] = (error, f64::from(x), f64::from(y));
+                }
+            }
+        }
+    }
+    assert!(most[0].0 <= 2.0 && most[1].0 <= 2.0, "{most:?} ulp");
+}
+
+#[test]
+fn powers_are_within_two_ulps() {
+    powers::<Avx2>();
+    powers::<Baseline>();
 }

@@ -1,4 +1,4 @@
-//! Sine and cosine: the angle less a multiple of π/2 (Cody and Waite), and polynomials for `|r| ≤ π/4`; coefficients as
+//! Sine, cosine and tangent: the angle less a multiple of π/2 (Cody and Waite), and polynomials for `|r| ≤ π/4`; coefficients as
 //! in Sun's fdlibm.
 
 /// `f64`, with the rest of the reduced angle carried along.
@@ -79,6 +79,16 @@ pub(super) mod double {
         let (q, r, tail) = reduced::<M>(x);
         quarter::<M>(q.wrapping_add(1), r, tail)
     }
+
+    /// Sine over cosine, or minus the inverse in every other quarter.
+    #[inline(always)]
+    pub(in super::super) fn tan<M: Machine>(x: f64) -> f64 {
+        let (q, r, tail) = reduced::<M>(x);
+        let (s, c) = (sine::<M>(r, tail), cosine::<M>(r, tail));
+        let even = q & 1 == 0;
+        let y = (if even { s } else { -c }) / if even { c } else { s };
+        if x == 0.0 { x } else { y }
+    }
 }
 
 /// `f32`, computed in `f64`: two parts of π/2 and short polynomials are enough.
@@ -116,5 +126,10 @@ pub(super) mod single {
     pub(in super::super) fn cos<M: Machine>(x: f32) -> f32 {
         let (q, r, _) = reduced::<M>(f64::from(x));
         quarter::<M>(q.wrapping_add(1), r)
+    }
+
+    #[inline(always)]
+    pub(in super::super) fn tan<M: Machine>(x: f32) -> f32 {
+        super::double::tan::<M>(f64::from(x)) as f32
     }
 }

@@ -1,4 +1,4 @@
-//! `tanh`, the logistic function and softplus, from exponentials that do not overflow.
+//! `sinh`, `cosh`, `tanh`, the logistic function and softplus, from exponentials that do not overflow before they do.
 
 macro_rules! sigmoids {
     ($module:ident, $type:ident, saturated $saturated:literal) => {
@@ -16,6 +16,25 @@ macro_rules! sigmoids {
                 let y = t / (t + 2.0);
                 let y = if a < $type::EPSILON { a } else { y };
                 y.copysign(x)
+            }
+
+            /// `sinh x = t/2 + t/(2t + 2)` with `t = e^|x| − 1`, from 1 on `e^|x|/2 − e^−|x|/2`, and the sign of `x`.
+            #[inline(always)]
+            pub(in super::super) fn sinh<M: Machine>(x: $type) -> $type {
+                let a = x.abs();
+                let t = exp::exp_m1::<M>(if a > 1.0 { 1.0 } else { a });
+                let half = exp::half_exp::<M>(a);
+                let y = if a > 1.0 { half - 0.25 / half } else { 0.5 * (t + t / (t + 1.0)) };
+                // Keeps all of a subnormal.
+                let y = if a < $type::EPSILON { a } else { y };
+                (if x.is_nan() { x } else { y }).copysign(x)
+            }
+
+            /// `cosh x = e^|x|/2 + e^−|x|/2`
+            #[inline(always)]
+            pub(in super::super) fn cosh<M: Machine>(x: $type) -> $type {
+                let half = exp::half_exp::<M>(x.abs());
+                half + 0.25 / half
             }
 
             /// `1 / (1 + e⁻ˣ)`
