@@ -1,10 +1,14 @@
 //! What a kernel may ask of the processor.
 
+use super::register::{Array, Register};
+
 /// An instruction set, as far as the source of a kernel can tell.
 pub(crate) trait Machine: Copy {
-    /// Bytes of a vector register.
-    const VECTOR: usize;
-    /// Vector registers.
+    /// A register of `f64`.
+    type Double: Register<f64>;
+    /// A register of `f32`.
+    type Single: Register<f32>;
+    /// Registers.
     const REGISTERS: usize;
     /// Whether multiply-adds round once.
     const FUSED: bool;
@@ -15,13 +19,14 @@ pub(crate) trait Machine: Copy {
 }
 
 macro_rules! machine {
-    ($(#[$doc:meta])* $name:ident, fused $fused:literal, $registers:literal registers of $vector:literal bytes) => {
+    ($(#[$doc:meta])* $name:ident, fused $fused:literal, $registers:literal registers: $double:ty, $single:ty) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub(crate) struct $name;
 
         impl Machine for $name {
-            const VECTOR: usize = $vector;
+            type Double = $double;
+            type Single = $single;
             const REGISTERS: usize = $registers;
             const FUSED: bool = $fused;
             #[inline(always)]
@@ -36,23 +41,23 @@ macro_rules! machine {
     };
 }
 
-#[cfg(any(target_arch = "x86_64", target_arch = "x86", test))]
+#[cfg(target_arch = "x86_64")]
 machine! {
     /// AVX-512.
-    Avx512, fused true, 32 registers of 64 bytes
+    Avx512, fused true, 32 registers: std::arch::x86_64::__m512d, std::arch::x86_64::__m512
 }
-#[cfg(any(target_arch = "x86_64", target_arch = "x86", test))]
+#[cfg(target_arch = "x86_64")]
 machine! {
     /// AVX2 with fused multiply-add.
-    Avx2, fused true, 16 registers of 32 bytes
+    Avx2, fused true, 16 registers: std::arch::x86_64::__m256d, std::arch::x86_64::__m256
 }
-#[cfg(target_arch = "aarch64")]
+#[cfg(any(target_arch = "aarch64", test))]
 machine! {
-    /// NEON.
-    Neon, fused true, 32 registers of 16 bytes
+    /// NEON, whose registers are taken in pairs.
+    Neon, fused true, 16 registers: Array<f64, 4, true>, Array<f32, 8, true>
 }
 #[cfg(any(not(target_arch = "aarch64"), test))]
 machine! {
-    /// What every target of the kind has: no fused multiply-add.
-    Baseline, fused false, 16 registers of 16 bytes
+    /// What every target of the kind has: no fused multiply-add, and 16 registers of 16 bytes, taken in pairs.
+    Baseline, fused false, 8 registers: Array<f64, 4, false>, Array<f32, 8, false>
 }

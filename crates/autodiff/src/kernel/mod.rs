@@ -8,7 +8,9 @@ mod loops;
 mod machine;
 pub(crate) mod math;
 mod narrow;
+mod register;
 mod table;
+mod vector;
 
 pub(crate) use loops::neutral;
 pub(crate) use loops::{Fold, Ternary};

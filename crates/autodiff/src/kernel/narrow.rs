@@ -5,9 +5,11 @@
 
 use super::machine::Machine;
 use super::math::Math;
+use super::register::Register;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// `C = A·B` or `C += A·B`; `C` and `B` have contiguous rows.
+/// `C = A·B` or `C += A·B`; `C` has contiguous rows, `B` rows or columns.
 #[derive(Clone, Copy)]
 pub(crate) struct Narrow<'a, E> {
     /// Rows of `A` and `C`.
@@ -20,35 +22,10 @@ pub(crate) struct Narrow<'a, E> {
     /// Strides of `A` from row to row and from column to column.
     pub(crate) a_strides: [usize; 2],
     pub(crate) b: &'a [E],
-    /// From row to row of `B`.
-    pub(crate) b_stride: usize,
+    /// Strides of `B` from row to row and from column to column, one of them 1.
+    pub(crate) b_strides: [usize; 2],
     /// Whether to add to `C`.
     pub(crate) add: bool,
-}
-
-/// A row of a tile that may be shorter. A copy, so that the tile itself can stay in registers.
-#[inline(always)]
-fn partial<E: Math, const W: usize>(row: &[E]) -> [E; W] {
-    let mut whole = [E::from_f64(0.0); W];
-    whole[..row.len()].copy_from_slice(row);
-    whole
-}
-
-/// One step along the inner axis: a column of A, from `start` on, times a row of B.
-#[inline(always)]
-fn multiply_add<E: Math, M: Machine, const R: usize, const W: usize>(
-    p: &Narrow<'_, E>,
-    start: usize,
-    row: &[E; W],
-    acc: &mut [[E; W]; R],
-) {
-    for (r, acc) in acc.iter_mut().enumerate() {
-        // SAFETY: `multiply` checked the last element of A that any tile reads.
-        let a = unsafe { *p.a.get_unchecked(start + r * p.a_strides[0]) };
-        for (c, &b) in acc.iter_mut().zip(row) {
-            *c = E::mul_add_fast::<M>(a, b, *c);
-        }
-    }
 }
 
 /// Bytes of a cache line.
@@ -66,86 +43,205 @@ fn prefetch<E>(at: *const E) {
     let _ = at;
 }
 
-/// A tile of `R` rows and up to `W` columns, from row `i` and column `j` on, for a range of the inner axis.
-#[inline(always)]
-fn tile<E: Math, M: Machine, const R: usize, const W: usize>(
-    p: &Narrow<'_, E>,
-    (i, j, width): (usize, usize, usize),
+/// The most registers side by side in a tile.
+const ABREAST: usize = 3;
+
+/// The most rows of a tile.
+const MOST_ROWS: usize = 12;
+
+/// Some columns of `B` and `C`: `V` registers abreast, the last of them in part.
+struct Columns<'a, E> {
+    /// From this column of `C` on, so many.
+    at: usize,
+    width: usize,
+    /// The range of the inner axis.
     inner: Range<usize>,
-    add: bool,
-    out: &mut [E],
-) {
-    let [rs, cs] = p.a_strides;
-    let mut acc = [[E::from_f64(0.0); W]; R];
-    if add {
-        for (r, acc) in acc.iter_mut().enumerate() {
-            let row = &out[(i + r) * p.n + j..];
-            *acc = row.first_chunk::<W>().copied().unwrap_or_else(|| partial(&row[..width]));
-        }
-    }
-    // Beyond the row's end stands the next row: columns of the tile that are not in C may hold anything. Only behind the
-    // last rows of B there is nothing.
-    let whole = match (p.b.len().checked_sub(j + W), p.b_stride) {
-        (None, _) => inner.start,
-        (Some(_), 0) => inner.end,
-        (Some(rest), stride) => (rest / stride + 1).clamp(inner.start, inner.end),
-    };
-    // What the next tile reads, or the next block where A is read by columns: the processor does not foresee either.
-    let (every, rows, ahead) =
-        if rs == 1 { (1, 1, inner.len() * cs) } else { ((LINE / size_of::<E>()).max(1), R, R * rs) };
-    for k in inner.start..whole {
-        if k % every == 0 {
-            for r in 0..rows {
-                prefetch(p.a.as_ptr().wrapping_add((i + r) * rs + k * cs + ahead));
+    /// Where its first rows stand, one from the next.
+    rows: &'a [E],
+    stride: usize,
+    /// From this row on they stand elsewhere.
+    whole: usize,
+    tail: &'a [E],
+    tail_stride: usize,
+}
+
+impl<'a, E: Math> Columns<'a, E> {
+    /// Beyond the end of a row stands the next one: lanes that are not in `C` may hold anything. Only behind the last rows
+    /// of `B` there is nothing, so that those are copied to scratch.
+    #[inline(always)]
+    fn of(
+        p: &Narrow<'a, E>,
+        (at, width, padded): (usize, usize, usize),
+        inner: &Range<usize>,
+        scratch: &'a mut [MaybeUninit<E>; PANEL],
+    ) -> Self {
+        let [stride, _] = p.b_strides;
+        let rows = &p.b[inner.start * stride + at..];
+        let count = inner.len();
+        assert!((count - 1) * stride + width <= rows.len(), "a product reads beyond its right factor");
+        let (whole, copied) = match (rows.len().checked_sub(padded), stride) {
+            (Some(_), 0) => (count, 0),
+            (None, 0) => (0, 1),
+            (rest, _) => {
+                let whole = rest.map_or(0, |rest| count.min(rest / stride + 1));
+                (whole, count - whole)
+            }
+        };
+        let into = &mut scratch[..copied * padded];
+        for (k, into) in into.chunks_exact_mut(padded).enumerate() {
+            let row = &rows[(whole + k) * stride..][..width];
+            for (j, into) in into.iter_mut().enumerate() {
+                into.write(row.get(j).copied().unwrap_or(E::from_f64(0.0)));
             }
         }
-        // SAFETY: `k·stride + j + W` is at most the length.
-        let row = unsafe { p.b.get_unchecked(k * p.b_stride + j..).as_ptr().cast::<[E; W]>().read() };
-        multiply_add::<E, M, R, W>(p, i * rs + k * cs, &row, &mut acc);
+        // SAFETY: all of it was written.
+        let tail = unsafe { std::slice::from_raw_parts(into.as_ptr().cast::<E>(), into.len()) };
+        Self {
+            at,
+            width,
+            inner: inner.clone(),
+            rows,
+            stride,
+            whole,
+            tail,
+            tail_stride: if stride == 0 { 0 } else { padded },
+        }
     }
-    for k in whole..inner.end {
-        let row = partial(&p.b[k * p.b_stride + j..][..width]);
-        multiply_add::<E, M, R, W>(p, i * rs + k * cs, &row, &mut acc);
+
+    /// Columns that were turned to rows.
+    #[inline(always)]
+    fn turned((at, width, padded): (usize, usize, usize), inner: &Range<usize>, tail: &'a [E]) -> Self {
+        Self { at, width, inner: inner.clone(), rows: &[], stride: 0, whole: 0, tail, tail_stride: padded }
     }
-    for (r, acc) in acc.iter().enumerate() {
-        let (row, target) = (*acc, &mut out[(i + r) * p.n + j..]);
-        // What is too much goes to the next row of the tile, which is written next.
-        match target.first_chunk_mut::<W>() {
-            Some(target) if width == W || (j == 0 && r + 1 < R) => *target = row,
-            _ => target[..width].copy_from_slice(&row[..width]),
+
+    /// A tile of `R` rows, from row `i` on.
+    #[inline(always)]
+    fn tile<M: Machine, const R: usize, const V: usize>(&self, p: &Narrow<'_, E>, i: usize, add: bool, out: &mut [E]) {
+        let lanes = E::Register::<M>::LANES;
+        let ([rs, cs], (at, width)) = (p.a_strides, (self.at, self.width));
+        // Lanes of the last register that are in C.
+        let some = width - (V - 1) * lanes;
+        let target = &mut out[i * p.n + at..][..(R - 1) * p.n + width];
+        let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); V]; R];
+        if add {
+            for (r, acc) in acc.iter_mut().enumerate() {
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    // SAFETY: the last row ends with the target.
+                    *acc = unsafe {
+                        let from = target.as_ptr().add(r * p.n + v * lanes);
+                        if v + 1 < V { E::Register::<M>::load(from) } else { E::Register::<M>::load_first(from, some) }
+                    };
+                }
+            }
+        }
+        // What the next tile reads, or the next block where A is read by columns: the processor does not foresee either.
+        let (every, rows, ahead) =
+            if rs == 1 { (1, 1, self.inner.len() * cs) } else { ((LINE / size_of::<E>()).max(1), R, R * rs) };
+        let start = i * rs + self.inner.start * cs;
+        // Where every fourth row of A stands: an address of each row in between is one addition away.
+        let mut fourth: [*const E; MOST_ROWS / 4] =
+            std::array::from_fn(|r| p.a.as_ptr().wrapping_add(start + 4 * r * rs));
+        for k in 0..self.inner.len() {
+            if k % every == 0 {
+                for r in 0..rows {
+                    prefetch(p.a.as_ptr().wrapping_add(start + r * rs + k * cs + ahead));
+                }
+            }
+            let row = self.rows.as_ptr().wrapping_add(k * self.stride);
+            let tail = self.tail.as_ptr().wrapping_add(k.wrapping_sub(self.whole).wrapping_mul(self.tail_stride));
+            let row = if k < self.whole { row } else { tail };
+            // SAFETY: the registers of a row before `whole` are inside, and rows of the tail have room for them.
+            let row: [E::Register<M>; V] =
+                std::array::from_fn(|v| unsafe { E::Register::<M>::load(row.add(v * lanes)) });
+            for (r, acc) in acc.iter_mut().enumerate() {
+                // SAFETY: `multiply` checked the last element of A that any tile reads.
+                let a = E::Register::<M>::splat(unsafe { *fourth[r / 4].wrapping_add(r % 4 * rs) });
+                for (acc, &row) in acc.iter_mut().zip(&row) {
+                    *acc = E::Register::<M>::mul_add(a, row, *acc);
+                }
+            }
+            fourth = fourth.map(|at| at.wrapping_add(cs));
+        }
+        for (r, acc) in acc.iter().enumerate() {
+            for (v, acc) in acc.iter().enumerate() {
+                // SAFETY: the last row ends with the target.
+                unsafe {
+                    let into = target.as_mut_ptr().add(r * p.n + v * lanes);
+                    if v + 1 < V || some == lanes { acc.store(into) } else { acc.store_first(into, some) }
+                }
+            }
+        }
+    }
+
+    /// All rows, in tiles that fill the registers.
+    #[inline(always)]
+    fn multiply<M: Machine, const V: usize>(&self, p: &Narrow<'_, E>, add: bool, out: &mut [E]) {
+        let mut i = 0;
+        macro_rules! tiles {
+            ($($rows:literal)*) => {{$(
+                for _ in 0..(p.m - i) / $rows {
+                    self.tile::<M, $rows, V>(p, i, add, out);
+                    i += $rows;
+                }
+            )*}};
+        }
+        // Beside the tile, a row of B, and of A one element, or with many registers one for each row of the tile.
+        match (M::REGISTERS, V) {
+            (32, 1) => tiles!(12 8 4 2 1),
+            (32, 2) => tiles!(8 4 2 1),
+            (32, _) => tiles!(6 4 2 1),
+            (16, 1) => tiles!(12 6 2 1),
+            (16, 2) => tiles!(6 2 1),
+            (16, _) => tiles!(4 2 1),
+            (_, 1) => tiles!(4 2 1),
+            _ => tiles!(2 1),
         }
     }
 }
 
-/// All rows of up to `W` columns from `j` on, in tiles that fill the vector registers.
+/// Sides of the squares in which columns are turned to rows.
+const SIDE: usize = 8;
+
+/// Elements of the right factor that are turned at once.
+const PANEL: usize = 2048;
+
+/// Columns of `B` that are rows in memory, copied to rows of `padded` elements; beyond the width, the last column again.
 #[inline(always)]
-fn columns<E: Math, M: Machine, const W: usize>(
+fn turn<'a, E: Math>(
     p: &Narrow<'_, E>,
-    (j, width): (usize, usize),
+    (at, width, padded): (usize, usize, usize),
     inner: &Range<usize>,
-    add: bool,
-    out: &mut [E],
-) {
-    let vectors = (W * size_of::<E>()).div_ceil(M::VECTOR);
-    let mut i = 0;
-    macro_rules! tiles {
-        ($rows:literal) => {
-            for _ in 0..(p.m - i) / $rows {
-                tile::<E, M, $rows, W>(p, (i, j, width), inner.clone(), add, out);
-                i += $rows;
+    scratch: &'a mut [MaybeUninit<E>; PANEL],
+) -> &'a [E] {
+    let (count, [_, stride]) = (inner.len(), p.b_strides);
+    let from = &p.b[at * stride + inner.start..];
+    let into = &mut scratch[..count * padded];
+    assert!((width - 1) * stride + count <= from.len() && width <= padded, "a product reads beyond its right factor");
+    let column = |j: usize| j.min(width - 1) * stride;
+    if count < SIDE || !padded.is_multiple_of(SIDE) {
+        for (k, row) in into.chunks_exact_mut(padded).enumerate() {
+            for (j, x) in row.iter_mut().enumerate() {
+                x.write(from[column(j) + k]);
             }
-        };
+        }
+    } else {
+        for j in (0..padded).step_by(SIDE) {
+            for k in (0..count).step_by(SIDE) {
+                let k = k.min(count - SIDE);
+                // SAFETY: the last element of the last column was checked above.
+                let block: [[E; SIDE]; SIDE] =
+                    std::array::from_fn(|r| unsafe { from.as_ptr().add(column(j + r) + k).cast::<[E; SIDE]>().read() });
+                #[allow(clippy::needless_range_loop, reason = "along the other axis")]
+                for c in 0..SIDE {
+                    let turned: [E; SIDE] = std::array::from_fn(|r| block[r][c]);
+                    // SAFETY: `(k + c)·padded + j + SIDE` is at most `count·padded`.
+                    unsafe { into.as_mut_ptr().add((k + c) * padded + j).cast::<[E; SIDE]>().write(turned) };
+                }
+            }
+        }
     }
-    // Beside the tile, a row of B and an element of A.
-    match (M::REGISTERS - 1 - vectors) / vectors {
-        12.. => tiles!(12),
-        8..12 => tiles!(8),
-        6..8 => tiles!(6),
-        4..6 => tiles!(4),
-        _ => tiles!(2),
-    }
-    tiles!(2);
-    tiles!(1);
+    // SAFETY: all of it was written.
+    unsafe { std::slice::from_raw_parts(into.as_ptr().cast::<E>(), into.len()) }
 }
 
 /// Bytes of the left factor that a pass over all columns leaves in the second cache.
@@ -162,102 +258,37 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
     }
     let last = (p.m - 1) * p.a_strides[0] + (p.k - 1) * p.a_strides[1];
     assert!(last < p.a.len(), "a product reads beyond its left factor");
+    let mut scratch = [const { MaybeUninit::<E>::uninit() }; PANEL];
+    let lanes = E::Register::<M>::LANES;
+    let widest = ABREAST * lanes;
     // Along the inner axis in blocks: of the rows of A where it is read by columns, so that its lines are used while they
     // are near; else of the rows of B.
     let near = if p.a_strides[0] == 1 { p.m } else { p.n };
-    let block = (BLOCK / size_of::<E>() / near.max(1)).clamp(16, 1024);
+    let straight = p.b_strides[1] == 1 || p.n == 1;
+    let most = if straight { 1024 } else { PANEL / widest };
+    let block = (BLOCK / size_of::<E>() / near.max(1)).clamp(16, most);
     for from in (0..p.k).step_by(block) {
         let inner = from..(from + block).min(p.k);
         let add = p.add || from > 0;
-        let mut j = 0;
-        // Three vectors leave room for more rows than four.
-        let widest = if size_of::<E>() == 8 && M::REGISTERS == 16 { 12 } else { 16 };
-        while j < p.n {
-            let width = (p.n - j).min(widest);
-            match width {
-                13..=16 => columns::<E, M, 16>(p, (j, width), &inner, add, out),
-                9..13 if size_of::<E>() == 8 => columns::<E, M, 12>(p, (j, width), &inner, add, out),
-                9..13 => columns::<E, M, 16>(p, (j, width), &inner, add, out),
-                5..9 => columns::<E, M, 8>(p, (j, width), &inner, add, out),
-                2..5 => columns::<E, M, 4>(p, (j, width), &inner, add, out),
-                _ => columns::<E, M, 1>(p, (j, 1), &inner, add, out),
+        let mut at = 0;
+        while at < p.n {
+            let width = (p.n - at).min(widest);
+            let padded = width.next_multiple_of(lanes);
+            let place = (at, width, padded);
+            let columns = if straight {
+                Columns::of(p, place, &inner, &mut scratch)
+            } else {
+                Columns::turned(place, &inner, turn(p, place, &inner, &mut scratch))
+            };
+            match padded / lanes {
+                1 => columns.multiply::<M, 1>(p, add, out),
+                2 => columns.multiply::<M, 2>(p, add, out),
+                _ => columns.multiply::<M, ABREAST>(p, add, out),
             }
-            j += width;
+            at += width;
         }
     }
 }
 
-/// `yᵢ = Aᵢ·x` for `R` rows of `A`, each in lanes of its own.
-#[inline(always)]
-fn dot_some<E: Math, M: Machine, const R: usize, const LANES: usize>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
-    let n = x.len();
-    let mut acc = [[E::from_f64(0.0); LANES]; R];
-    let whole = n / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        let x = &x[start..start + LANES];
-        for (r, acc) in acc.iter_mut().enumerate() {
-            let row = &a[r * stride + start..][..LANES];
-            for ((c, &a), &x) in acc.iter_mut().zip(row).zip(x) {
-                *c = E::mul_add_fast::<M>(a, x, *c);
-            }
-        }
-    }
-    for (r, (acc, y)) in acc.iter_mut().zip(y).enumerate() {
-        for (c, i) in acc.iter_mut().zip(whole..n) {
-            *c = E::mul_add_fast::<M>(a[r * stride + i], x[i], *c);
-        }
-        let mut width = LANES / 2;
-        while width > 0 {
-            for i in 0..width {
-                acc[i] += acc[i + width];
-            }
-            width /= 2;
-        }
-        *y = acc[0];
-    }
-}
-
-/// `yᵢ = Aᵢ·x` for the rows of `A`: many lanes for long rows, few for short ones, whose lanes cost more to add up.
-#[inline(always)]
-pub(super) fn dot_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
-    let mut i = 0;
-    if x.len() < 64 {
-        for _ in 0..y.len() / 8 {
-            dot_some::<E, M, 8, 4>(&a[i * stride..], stride, x, &mut y[i..i + 8]);
-            i += 8;
-        }
-    }
-    for _ in 0..(y.len() - i) / 4 {
-        dot_some::<E, M, 4, 16>(&a[i * stride..], stride, x, &mut y[i..i + 4]);
-        i += 4;
-    }
-    while i < y.len() {
-        dot_some::<E, M, 1, 16>(&a[i * stride..], stride, x, &mut y[i..=i]);
-        i += 1;
-    }
-}
-
-/// `y += Σ xₖ·Aₖ` over the rows of `A`, four at a time.
-#[inline(always)]
-pub(super) fn sum_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
-    let n = y.len();
-    let mut k = 0;
-    while k + 4 <= x.len() {
-        let row = |i: usize| &a[(k + i) * stride..][..n];
-        let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
-        let (x0, x1, x2, x3) = (x[k], x[k + 1], x[k + 2], x[k + 3]);
-        for i in 0..n {
-            let first = E::mul_add_fast::<M>(x0, r0[i], y[i]);
-            let second = E::mul_add_fast::<M>(x1, r1[i], first);
-            let third = E::mul_add_fast::<M>(x2, r2[i], second);
-            y[i] = E::mul_add_fast::<M>(x3, r3[i], third);
-        }
-        k += 4;
-    }
-    while k < x.len() {
-        for (y, &a) in y.iter_mut().zip(&a[k * stride..][..n]) {
-            *y = E::mul_add_fast::<M>(x[k], a, *y);
-        }
-        k += 1;
-    }
-}
+#[cfg(test)]
+mod tests;

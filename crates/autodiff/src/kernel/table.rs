@@ -5,10 +5,11 @@ use super::loops::{self, Fold, Ternary};
 use super::machine::Baseline;
 #[cfg(target_arch = "aarch64")]
 use super::machine::Neon;
-#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+#[cfg(target_arch = "x86_64")]
 use super::machine::{Avx2, Avx512};
 use super::math::Math;
 use super::narrow::{self, Narrow};
+use super::vector;
 use crate::op::{Binary, Unary};
 use std::sync::OnceLock;
 
@@ -49,8 +50,8 @@ macro_rules! table {
         table!(@fn fold_columns(fold: Fold, x: &[E], start: usize, acc: &mut [E]) = loops::fold_columns::<E, $machine> $(, $feature)?);
         table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = loops::expand::<E, $machine> $(, $feature)?);
         table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
-        table!(@fn dot_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = narrow::dot_rows::<E, $machine> $(, $feature)?);
-        table!(@fn sum_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = narrow::sum_rows::<E, $machine> $(, $feature)?);
+        table!(@fn dot_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::dot_rows::<E, $machine> $(, $feature)?);
+        table!(@fn sum_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::sum_rows::<E, $machine> $(, $feature)?);
         Table {
             name: $name,
             unary: unary::<E>,
@@ -84,7 +85,7 @@ macro_rules! table {
 
 /// The table for this processor.
 pub(super) fn best<E: Math>() -> Table<E> {
-    #[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
+    #[cfg(target_arch = "x86_64")]
     match level() {
         2 => return table!("AVX-512", Avx512, "avx512f,avx512dq,avx512bw,avx512vl,avx2,fma"),
         1 => return table!("AVX2+FMA", Avx2, "avx2,fma"),
@@ -97,8 +98,8 @@ pub(super) fn best<E: Math>() -> Table<E> {
 }
 
 /// 2 for AVX-512, 1 for AVX2 with fused multiply-add, 0 for what the target guarantees.
-#[cfg(any(target_arch = "x86_64", target_arch = "x86"))]
-fn level() -> u8 {
+#[cfg(target_arch = "x86_64")]
+pub(super) fn level() -> u8 {
     let avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
     let avx512 = avx2
         && is_x86_feature_detected!("avx512f")

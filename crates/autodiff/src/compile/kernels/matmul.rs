@@ -109,7 +109,7 @@ impl MatMul {
         } else {
             let (m, k, n) = (self.m, to - from, self.n);
             (table.narrow)(
-                &Narrow { m, k, n, a, a_strides: self.a.strides, b, b_stride: self.b.strides[0], add: true },
+                &Narrow { m, k, n, a, a_strides: self.a.strides, b, b_strides: self.b.strides, add: true },
                 out,
             );
         }
@@ -153,8 +153,9 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
         (table.dot_rows)(b, b_strides[1], &a[..k], out);
         return;
     }
-    let narrow = |add: bool| Narrow { m, k, n, a, a_strides, b, b_stride: b_strides[0], add };
-    if rows_of_b && (m * n * k <= TINY || (n <= 32 && m >= 2 * n)) {
+    let narrow = |add: bool| Narrow { m, k, n, a, a_strides, b, b_strides, add };
+    let tiny = m * n * k <= TINY && (rows_of_b || b_strides[0] == 1);
+    if tiny || (rows_of_b && n <= 32 && m >= 2 * n) {
         let work = m * n * k;
         let pieces = if m >= 64 { (work >> 19).clamp(1, 16) } else { 1 };
         let target = super::super::memory::Shared::new(out);

@@ -16,6 +16,7 @@ mod pow;
 mod trig;
 
 use super::machine::Machine;
+use super::register::Register;
 use crate::op::Binary;
 #[cfg(test)]
 use crate::op::Unary;
@@ -73,6 +74,8 @@ functions! {
 
 /// What the loops need of an element.
 pub(crate) trait Math: Functions {
+    /// A machine's register.
+    type Register<M: Machine>: Register<Self>;
     fn mul_add_fast<M: Machine>(a: Self, b: Self, c: Self) -> Self;
     fn is_nan(self) -> bool;
     fn magnitude(self) -> Self;
@@ -89,7 +92,8 @@ pub(crate) trait Math: Functions {
 }
 
 macro_rules! common {
-    ($type:ident, $mul_add:ident, $module:ident) => {
+    ($type:ident, $mul_add:ident, $module:ident, $register:ident) => {
+        type Register<M: Machine> = M::$register;
         #[inline(always)]
         fn mul_add_fast<M: Machine>(a: Self, b: Self, c: Self) -> Self {
             M::$mul_add(a, b, c)
@@ -131,7 +135,7 @@ macro_rules! common {
 }
 
 impl Math for f64 {
-    common!(f64, mul_add64, double);
+    common!(f64, mul_add64, double, Double);
     #[inline(always)]
     fn pow_fast<M: Machine>(self, b: Self) -> Self {
         if M::FUSED { pow::pow::<M>(self, b) } else { Self::binary(|| Binary::Pow, &self, &b) }
@@ -139,7 +143,7 @@ impl Math for f64 {
 }
 
 impl Math for f32 {
-    common!(f32, mul_add32, single);
+    common!(f32, mul_add32, single, Single);
     /// Through `f64`, whose logarithm and exponential leave nothing to round wrong.
     #[inline(always)]
     fn pow_fast<M: Machine>(self, b: Self) -> Self {

@@ -1,0 +1,166 @@
+//! Vector registers, for the kernel that must know them: tiles of a product live in registers, and are written back in
+//! parts.
+
+/// A register of elements.
+pub(crate) trait Register<E>: Copy {
+    /// How many.
+    const LANES: usize;
+    /// The same in all lanes.
+    fn splat(x: E) -> Self;
+    /// # Safety
+    ///
+    /// All lanes can be read there.
+    unsafe fn load(at: *const E) -> Self;
+    /// The first lanes, at most all; the others are zero.
+    ///
+    /// # Safety
+    ///
+    /// So many can be read there.
+    unsafe fn load_first(at: *const E, count: usize) -> Self;
+    /// # Safety
+    ///
+    /// All lanes can be written there.
+    unsafe fn store(self, at: *mut E);
+    /// # Safety
+    ///
+    /// So many, at most all, can be written there.
+    unsafe fn store_first(self, at: *mut E, count: usize);
+    /// `a·b + c`
+    fn mul_add(a: Self, b: Self, c: Self) -> Self;
+}
+
+/// Lanes that the compiler makes registers of.
+#[derive(Clone, Copy)]
+pub(crate) struct Array<E, const N: usize, const FUSED: bool>([E; N]);
+
+macro_rules! arrays {
+    ($($type:ident)*) => {$(
+        impl<const N: usize, const FUSED: bool> Register<$type> for Array<$type, N, FUSED> {
+            const LANES: usize = N;
+            #[inline(always)]
+            fn splat(x: $type) -> Self {
+                Self([x; N])
+            }
+            #[inline(always)]
+            unsafe fn load(at: *const $type) -> Self {
+                // SAFETY: the caller's.
+                Self(unsafe { at.cast::<[$type; N]>().read_unaligned() })
+            }
+            #[inline(always)]
+            unsafe fn load_first(at: *const $type, count: usize) -> Self {
+                // SAFETY: the caller's.
+                Self(std::array::from_fn(|i| if i < count { unsafe { *at.add(i) } } else { 0.0 }))
+            }
+            #[inline(always)]
+            unsafe fn store(self, at: *mut $type) {
+                // SAFETY: the caller's.
+                unsafe { at.cast::<[$type; N]>().write_unaligned(self.0) };
+            }
+            #[inline(always)]
+            unsafe fn store_first(self, at: *mut $type, count: usize) {
+                for (i, x) in self.0.into_iter().enumerate() {
+                    if i < count {
+                        // SAFETY: the caller's.
+                        unsafe { *at.add(i) = x };
+                    }
+                }
+            }
+            #[inline(always)]
+            fn mul_add(a: Self, b: Self, c: Self) -> Self {
+                Self(std::array::from_fn(|i| if FUSED { a.0[i].mul_add(b.0[i], c.0[i]) } else { a.0[i] * b.0[i] + c.0[i] }))
+            }
+        }
+    )*};
+}
+
+arrays!(f32 f64);
+
+#[cfg(target_arch = "x86_64")]
+pub(super) mod x86 {
+    use super::Register;
+    use std::arch::x86_64::{
+        __m256, __m256d, __m256i, __m512, __m512d, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps,
+        _mm256_loadu_si256, _mm256_maskload_pd, _mm256_maskload_ps, _mm256_maskstore_pd, _mm256_maskstore_ps,
+        _mm256_set1_pd, _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm512_fmadd_pd, _mm512_fmadd_ps,
+        _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mask_storeu_pd, _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd,
+        _mm512_maskz_loadu_ps, _mm512_set1_pd, _mm512_set1_ps, _mm512_storeu_pd, _mm512_storeu_ps,
+    };
+
+    /// A mask of the first lanes, as the instructions of a machine want it.
+    macro_rules! mask {
+        (bits $type:ident, $lanes:literal, $count:ident) => {
+            ((1_u32 << $count) - 1) as $type
+        };
+        // A window over ones followed by zeros.
+        (lanes $type:ident, $lanes:literal, $count:ident) => {{
+            const ONES: [$type; 2 * $lanes] = {
+                let mut ones = [0; 2 * $lanes];
+                let mut i = 0;
+                while i < $lanes {
+                    ones[i] = -1;
+                    i += 1;
+                }
+                ones
+            };
+            // The window ends inside, for a count up to the number of lanes.
+            _mm256_loadu_si256(ONES.as_ptr().add($lanes - $count).cast::<__m256i>())
+        }};
+    }
+
+    macro_rules! registers {
+        ($register:ident of $lanes:literal $type:ident, mask $kind:ident $mask:ident: $set:ident $load:ident $load_first:ident $store:ident $store_first:ident $mul_add:ident) => {
+            impl Register<$type> for $register {
+                const LANES: usize = $lanes;
+                #[inline(always)]
+                fn splat(x: $type) -> Self {
+                    // SAFETY: a machine's kernels only run where the processor was found to be one.
+                    unsafe { $set(x) }
+                }
+                #[inline(always)]
+                unsafe fn load(at: *const $type) -> Self {
+                    // SAFETY: the caller's, and the machine is there.
+                    unsafe { $load(at) }
+                }
+                #[inline(always)]
+                unsafe fn load_first(at: *const $type, count: usize) -> Self {
+                    debug_assert!(count <= $lanes);
+                    // SAFETY: as above; lanes outside the mask are not touched.
+                    unsafe { $load_first(mask!($kind $mask, $lanes, count), at) }
+                }
+                #[inline(always)]
+                unsafe fn store(self, at: *mut $type) {
+                    // SAFETY: as above.
+                    unsafe { $store(at, self) };
+                }
+                #[inline(always)]
+                unsafe fn store_first(self, at: *mut $type, count: usize) {
+                    debug_assert!(count <= $lanes);
+                    // SAFETY: as above; lanes outside the mask are not touched.
+                    unsafe { $store_first(at, mask!($kind $mask, $lanes, count), self) };
+                }
+                #[inline(always)]
+                fn mul_add(a: Self, b: Self, c: Self) -> Self {
+                    // SAFETY: the machine is there.
+                    unsafe { $mul_add(a, b, c) }
+                }
+            }
+        };
+    }
+
+    #[inline(always)]
+    unsafe fn load_pd(mask: __m256i, at: *const f64) -> __m256d {
+        // SAFETY: the caller's.
+        unsafe { _mm256_maskload_pd(at, mask) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_ps(mask: __m256i, at: *const f32) -> __m256 {
+        // SAFETY: the caller's.
+        unsafe { _mm256_maskload_ps(at, mask) }
+    }
+
+    registers!(__m256d of 4 f64, mask lanes i64: _mm256_set1_pd _mm256_loadu_pd load_pd _mm256_storeu_pd _mm256_maskstore_pd _mm256_fmadd_pd);
+    registers!(__m256 of 8 f32, mask lanes i32: _mm256_set1_ps _mm256_loadu_ps load_ps _mm256_storeu_ps _mm256_maskstore_ps _mm256_fmadd_ps);
+    registers!(__m512d of 8 f64, mask bits u8: _mm512_set1_pd _mm512_loadu_pd _mm512_maskz_loadu_pd _mm512_storeu_pd _mm512_mask_storeu_pd _mm512_fmadd_pd);
+    registers!(__m512 of 16 f32, mask bits u16: _mm512_set1_ps _mm512_loadu_ps _mm512_maskz_loadu_ps _mm512_storeu_ps _mm512_mask_storeu_ps _mm512_fmadd_ps);
+}
