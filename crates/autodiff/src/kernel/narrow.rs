@@ -5,7 +5,7 @@
 
 use super::machine::Machine;
 use super::math::Math;
-use super::register::Register;
+use super::register::{Register, SIDE};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -199,15 +199,12 @@ impl<'a, E: Math> Columns<'a, E> {
     }
 }
 
-/// Sides of the squares in which columns are turned to rows.
-const SIDE: usize = 8;
-
 /// Elements of the right factor that are turned at once.
 const PANEL: usize = 2048;
 
 /// Columns of `B` that are rows in memory, copied to rows of `padded` elements; beyond the width, the last column again.
 #[inline(always)]
-fn turn<'a, E: Math>(
+fn turn<'a, E: Math, M: Machine>(
     p: &Narrow<'_, E>,
     (at, width, padded): (usize, usize, usize),
     inner: &Range<usize>,
@@ -228,15 +225,10 @@ fn turn<'a, E: Math>(
         for j in (0..padded).step_by(SIDE) {
             for k in (0..count).step_by(SIDE) {
                 let k = k.min(count - SIDE);
-                // SAFETY: the last element of the last column was checked above.
-                let block: [[E; SIDE]; SIDE] =
-                    std::array::from_fn(|r| unsafe { from.as_ptr().add(column(j + r) + k).cast::<[E; SIDE]>().read() });
-                #[allow(clippy::needless_range_loop, reason = "along the other axis")]
-                for c in 0..SIDE {
-                    let turned: [E; SIDE] = std::array::from_fn(|r| block[r][c]);
-                    // SAFETY: `(k + c)·padded + j + SIDE` is at most `count·padded`.
-                    unsafe { into.as_mut_ptr().add((k + c) * padded + j).cast::<[E; SIDE]>().write(turned) };
-                }
+                let rows = std::array::from_fn(|r| from.as_ptr().wrapping_add(column(j + r) + k));
+                // SAFETY: the last element of the last column was checked above; the last that is written is at
+                // `count·padded` at most.
+                unsafe { E::turn::<M>(rows, into.as_mut_ptr().add(k * padded + j).cast::<E>(), padded) };
             }
         }
     }
@@ -278,7 +270,7 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
             let columns = if straight {
                 Columns::of(p, place, &inner, &mut scratch)
             } else {
-                Columns::turned(place, &inner, turn(p, place, &inner, &mut scratch))
+                Columns::turned(place, &inner, turn::<E, M>(p, place, &inner, &mut scratch))
             };
             match padded / lanes {
                 1 => columns.multiply::<M, 1>(p, add, out),

@@ -16,7 +16,7 @@ mod pow;
 mod trig;
 
 use super::machine::Machine;
-use super::register::Register;
+use super::register::{Register, SIDE};
 use crate::op::Binary;
 #[cfg(test)]
 use crate::op::Unary;
@@ -76,6 +76,12 @@ functions! {
 pub(crate) trait Math: Functions {
     /// A machine's register.
     type Register<M: Machine>: Register<Self>;
+    /// [`register::turn`](super::register::turn)
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    unsafe fn turn<M: Machine>(from: [*const Self; SIDE], into: *mut Self, stride: usize);
     fn mul_add_fast<M: Machine>(a: Self, b: Self, c: Self) -> Self;
     fn is_nan(self) -> bool;
     fn magnitude(self) -> Self;
@@ -92,8 +98,13 @@ pub(crate) trait Math: Functions {
 }
 
 macro_rules! common {
-    ($type:ident, $mul_add:ident, $module:ident, $register:ident) => {
+    ($type:ident, $mul_add:ident, $module:ident, $register:ident, $turn:ident) => {
         type Register<M: Machine> = M::$register;
+        #[inline(always)]
+        unsafe fn turn<M: Machine>(from: [*const Self; SIDE], into: *mut Self, stride: usize) {
+            // SAFETY: the caller's.
+            unsafe { M::$turn(from, into, stride) }
+        }
         #[inline(always)]
         fn mul_add_fast<M: Machine>(a: Self, b: Self, c: Self) -> Self {
             M::$mul_add(a, b, c)
@@ -135,7 +146,7 @@ macro_rules! common {
 }
 
 impl Math for f64 {
-    common!(f64, mul_add64, double, Double);
+    common!(f64, mul_add64, double, Double, turn64);
     #[inline(always)]
     fn pow_fast<M: Machine>(self, b: Self) -> Self {
         if M::FUSED { pow::pow::<M>(self, b) } else { Self::binary(|| Binary::Pow, &self, &b) }
@@ -143,7 +154,7 @@ impl Math for f64 {
 }
 
 impl Math for f32 {
-    common!(f32, mul_add32, single, Single);
+    common!(f32, mul_add32, single, Single, turn32);
     /// Through `f64`, whose logarithm and exponential leave nothing to round wrong.
     #[inline(always)]
     fn pow_fast<M: Machine>(self, b: Self) -> Self {
