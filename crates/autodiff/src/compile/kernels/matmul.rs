@@ -119,6 +119,9 @@ impl MatMul {
 /// Multiply-adds up to which packing costs more than it saves.
 const TINY: usize = 1 << 15;
 
+/// The same where the right factor stands by columns, which either kernel must pack.
+const TINY_TURNED: usize = 1 << 19;
+
 /// `C = A·B`.
 pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize, out: &mut [E]) {
     let Product { m, k, n, a, a_strides, b, b_strides, fork: _, wake: _ } = *p;
@@ -154,7 +157,7 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
         return;
     }
     let narrow = |add: bool| Narrow { m, k, n, a, a_strides, b, b_strides, add };
-    let tiny = m * n * k <= TINY && (rows_of_b || b_strides[0] == 1);
+    let tiny = if rows_of_b { m * n * k <= TINY } else { b_strides[0] == 1 && m * n * k <= TINY_TURNED };
     if tiny || (rows_of_b && n <= 32 && m >= 2 * n) {
         let work = m * n * k;
         let pieces = if m >= 64 { (work >> 19).clamp(1, 16) } else { 1 };
