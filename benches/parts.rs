@@ -4,6 +4,7 @@
 
 use autodiff::{CompileOptions, Executable, Program, Scan, ScanInputs, Storage, Tensor, Value, Var};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
+use nn::{Activation, Mlp, loss};
 use std::hint::black_box;
 
 #[path = "support/side_by_side.rs"]
@@ -55,6 +56,9 @@ fn elementary() -> Vec<Elementary> {
         ("ln", over(|x| x.ln()), f64::ln),
         ("tanh", over(|x| x.tanh()), f64::tanh),
         ("sin", over(|x| x.sin()), f64::sin),
+        ("tan", over(|x| x.tan()), f64::tan),
+        ("atan", over(|x| x.atan()), f64::atan),
+        ("sinh", over(|x| x.sinh()), f64::sinh),
         ("pow", over(|x| x.powf(1.7)), |x| x.powf(1.7)),
     ]
 }
@@ -84,6 +88,26 @@ fn straight_line(n: usize) -> Program {
     record(&[&[], &[]], |x| (0..n).fold(x[0], |y, i| if i % 2 == 0 { y * x[1] } else { y + x[1] * (i as f64) }))
 }
 
+/// The derivative of a clean batch's loss after one step on a weighted batch, in the weights: MLP 784-256-128-10, 100 and
+/// 100 examples.
+fn one_step_hypergradient() -> Program {
+    let mlp = Mlp::new(&[784, 256, 128, 10], Activation::Tanh).expect("the sizes are valid");
+    let params: Vec<&[usize]> = vec![&[784, 256], &[256], &[256, 128], &[128], &[128, 10], &[10]];
+    let n = params.len();
+    let batch: [&[usize]; 2] = [&[100, 784], &[100, 10]];
+    let inner = record(&[&params[..], &batch, &[&[100]]].concat(), |a| {
+        loss::cross_entropy(&mlp.forward(&a[..n], &a[n]), &a[n + 1]).dot(&a[n + 2])
+    });
+    let gradient = inner.grad(&(0..n).collect::<Vec<_>>()).expect("every parameter is used");
+    record(&[&params[..], &batch, &[&[100]], &batch].concat(), |a| {
+        let step = gradient.eval(&a[..n + 3]);
+        let moved: Vec<_> = a[..n].iter().zip(step).map(|(&p, g)| p - g * 0.1).collect();
+        loss::cross_entropy(&mlp.forward(&moved, &a[n + 3]), &a[n + 4]).mean_all()
+    })
+    .grad(&[n + 2])
+    .expect("the weights reach the loss")
+}
+
 fn parts(c: &mut Criterion) {
     let mut group = c.benchmark_group("elementary_4096_f64");
     group.throughput(Throughput::Elements(4096));
@@ -102,10 +126,12 @@ fn parts(c: &mut Criterion) {
     group.finish();
 
     let mut group = c.benchmark_group("product_f64");
-    for [m, k, n] in [[10, 10, 10], [100, 784, 10], [100, 784, 256], [1000, 784, 256]] {
+    for [m, k, n] in [[10, 10, 10], [10, 40, 40], [100, 784, 10], [100, 784, 256], [1000, 784, 256]] {
         group.throughput(Throughput::Elements((m * k * n) as u64));
         let mut ready = Ready::new(&record(&[&[m, k], &[k, n]], |x| x[0].matmul(&x[1])));
         group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| ready.run()));
+        let mut ready = Ready::new(&record(&[&[m, k], &[n, k]], |x| x[0].matmul(&x[1].transpose())));
+        group.bench_function(format!("{m}x{k}x{n}_transposed"), |b| b.iter(|| ready.run()));
     }
     group.finish();
 
@@ -148,6 +174,9 @@ fn parts(c: &mut Criterion) {
             b.iter(|| black_box(&program).compile::<f64>(one_thread()));
         });
     }
+    group.throughput(Throughput::Elements(1));
+    let program = one_step_hypergradient();
+    group.bench_function("mlp_hypergradient", |b| b.iter(|| black_box(&program).compile::<f32>(one_thread())));
     group.finish();
 }
 
