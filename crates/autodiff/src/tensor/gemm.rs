@@ -71,7 +71,7 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
         _ if work < SPLIT << 7 => 4,
         _ => 16,
     };
-    tune();
+    tune(a_strides[0] == 1 && k >= 256 && n >= 256);
     let target = Target(out.as_mut_ptr());
     // A piece packs all of the factor that is not cut: cut the one whose packing costs more.
     let by_columns = n >= 32 && (b_strides[1] != 1 || n > 2 * m);
@@ -113,17 +113,27 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     }
 }
 
-/// Tells the library when to copy the factor that it reads by vectors: its default, which was found on one machine,
-/// waits too long. Without 512-bit registers the copy always pays (up to a third faster), with them from 128 rows on
-/// (5 to 10 %).
-fn tune() {
+/// Tells the library when to copy the factors: its defaults, which were found on one machine, wait too long.
+///
+/// The right one is read by vectors: without 512-bit registers the copy always pays (up to a third faster), with them
+/// from 128 rows on (5 to 10 %). The left one is read number by number, and where it stands by columns each step goes to
+/// another page: for deep and wide products the copy pays there (10 to 20 %). The settings belong to the process, so a
+/// product may be run with those of another thread's; they decide on copies, not on results.
+fn tune(by_columns: bool) {
     #[cfg(target_arch = "x86_64")]
     {
         static TUNED: std::sync::Once = std::sync::Once::new();
         TUNED.call_once(|| {
             gemmkit::tuning::set_lhs_pack_threshold(if is_x86_feature_detected!("avx512f") { 128 } else { 0 });
         });
+        gemmkit::tuning::set_rhs_pack_threshold(if by_columns {
+            0
+        } else {
+            gemmkit::tuning::RHS_PACK_THRESHOLD_DEFAULT
+        });
     }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = by_columns;
 }
 
 /// Runs the pieces, in halves that may run at once.

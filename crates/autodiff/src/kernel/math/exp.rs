@@ -1,7 +1,7 @@
 //! `eˣ` and `eˣ − 1`: `x = k·ln 2 + r` with `|r| ≤ ln 2 / 2`, and the Taylor polynomial of `e^r`.
 
 /// Defines both functions for a type: the integer type of its bits, its constants, the coefficients from the second
-/// power on, highest first.
+/// power on.
 macro_rules! exponentials {
     (
         $module:ident, $type:ident, $bits:ident, $mul_add:ident,
@@ -14,10 +14,16 @@ macro_rules! exponentials {
             /// Adding it rounds to an integer, which then stands in the lowest bits.
             const MAGIC: $type = $magic;
 
+            /// `2^k` for an integer `k` inside the range of exponents, given `k` + [`MAGIC`].
+            #[inline(always)]
+            fn power_of_shifted(k: $type) -> $type {
+                $type::from_bits(k.to_bits().wrapping_shl($mantissa).wrapping_add($bias << $mantissa))
+            }
+
             /// `2^k` for an integer `k` inside the range of exponents.
             #[inline(always)]
             fn power_of_two(k: $type) -> $type {
-                $type::from_bits((k + MAGIC).to_bits().wrapping_shl($mantissa).wrapping_add($bias << $mantissa))
+                power_of_shifted(k + MAGIC)
             }
 
             /// `(k, r)`
@@ -30,9 +36,7 @@ macro_rules! exponentials {
             /// `e^r − 1`
             #[inline(always)]
             pub(in super::super) fn series<M: Machine>(r: $type) -> $type {
-                let mut p: $type = 0.0;
-                $(p = M::$mul_add(p, r, $c);)*
-                M::$mul_add(r * r, p, r)
+                M::$mul_add(r * r, polynomial!(M::$mul_add, r; $($c),*), r)
             }
 
             /// An argument beyond which nothing changes.
@@ -63,6 +67,16 @@ macro_rules! exponentials {
                 scaled::<M>(series::<M>(r), k - 1.0)
             }
 
+            /// `eˣ − 1`, for an `x` at which neither `eˣ` nor its reciprocal is near the ends of the range.
+            #[inline(always)]
+            pub(in super::super) fn exp_m1_moderate<M: Machine>(x: $type) -> $type {
+                let shifted = M::$mul_add(x, std::$type::consts::LOG2_E, MAGIC);
+                let k = shifted - MAGIC;
+                let p = series::<M>(M::$mul_add(k, -$lo, M::$mul_add(k, -$hi, x)));
+                let scale = power_of_shifted(shifted);
+                M::$mul_add(scale, p, scale - 1.0)
+            }
+
             /// `eˣ − 1`
             #[inline(always)]
             pub(in super::super) fn exp_m1<M: Machine>(x: $type) -> $type {
@@ -87,8 +101,8 @@ exponentials!(
     mantissa 52, bias 1023_u64, magic 6_755_399_441_055_744.0,
     ln2 6.931_471_803_691_238e-1 1.908_214_929_270_587_7e-10, range -746.0 711.0,
     [
-        1.0 / 6_227_020_800.0, 1.0 / 479_001_600.0, 1.0 / 39_916_800.0, 1.0 / 3_628_800.0, 1.0 / 362_880.0,
-        1.0 / 40_320.0, 1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5
+        0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5_040.0, 1.0 / 40_320.0, 1.0 / 362_880.0,
+        1.0 / 3_628_800.0, 1.0 / 39_916_800.0, 1.0 / 479_001_600.0, 1.0 / 6_227_020_800.0
     ]
 );
 
@@ -96,5 +110,5 @@ exponentials!(
     single, f32, u32, mul_add32,
     mantissa 23, bias 127_u32, magic 12_582_912.0,
     ln2 0.693_359_375 -2.121_944_4e-4, range -104.0 90.0,
-    [1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5]
+    [0.5, 1.0 / 6.0, 1.0 / 24.0, 1.0 / 120.0, 1.0 / 720.0, 1.0 / 5_040.0]
 );

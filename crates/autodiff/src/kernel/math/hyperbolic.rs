@@ -12,10 +12,8 @@ macro_rules! sigmoids {
                 let a = x.abs();
                 // Beyond, it is 1 to the last bit.
                 let clamped = if a > $saturated { $saturated } else { a };
-                let t = exp::exp_m1::<M>(2.0 * clamped);
-                let y = t / (t + 2.0);
-                let y = if a < $type::EPSILON { a } else { y };
-                y.copysign(x)
+                let t = exp::exp_m1_moderate::<M>(2.0 * clamped);
+                (t / (t + 2.0)).copysign(x)
             }
 
             /// `sinh x = t/2 + t/(2t + 2)` with `t = e^|x| − 1`, from 1 on `e^|x|/2 − e^−|x|/2`, and the sign of `x`.
@@ -27,7 +25,7 @@ macro_rules! sigmoids {
                 let y = if a > 1.0 { half - 0.25 / half } else { 0.5 * (t + t / (t + 1.0)) };
                 // Keeps all of a subnormal.
                 let y = if a < $type::EPSILON { a } else { y };
-                (if x.is_nan() { x } else { y }).copysign(x)
+                y.copysign(x)
             }
 
             /// `cosh x = e^|x|/2 + e^−|x|/2`

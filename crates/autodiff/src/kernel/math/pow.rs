@@ -31,10 +31,10 @@ fn ln_two<M: Machine>(x: f64) -> (f64, f64) {
     let cube_low = M::mul_add64(z, s, -cube) + (z_low * s + z * s_low);
     let third = THIRDS.0 * cube;
     let third_low = M::mul_add64(THIRDS.0, cube, -third) + (THIRDS.0 * cube_low + THIRDS.1 * cube);
-    let mut p = 2.0 / 25.0;
-    for c in [23.0, 21.0, 19.0, 17.0, 15.0, 13.0, 11.0, 9.0, 7.0, 5.0] {
-        p = M::mul_add64(p, z, 2.0 / c);
-    }
+    let p = polynomial!(M::mul_add64, z;
+        2.0 / 5.0, 2.0 / 7.0, 2.0 / 9.0, 2.0 / 11.0, 2.0 / 13.0, 2.0 / 15.0, 2.0 / 17.0, 2.0 / 19.0, 2.0 / 21.0,
+        2.0 / 23.0, 2.0 / 25.0
+    );
     let (sum, lost) = two_sum(e * LN_2.0, 2.0 * s);
     let (sum, lost_too) = two_sum(sum, third);
     let rest = (lost + lost_too) + (M::mul_add64(e, LN_2.1, 2.0 * s_low) + (M::mul_add64(cube * z, p, third_low)));

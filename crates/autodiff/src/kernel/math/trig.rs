@@ -1,5 +1,5 @@
-//! Sine, cosine and tangent: the angle less a multiple of π/2 (Cody and Waite), and polynomials for `|r| ≤ π/4`; coefficients as
-//! in Sun's fdlibm.
+//! Sine, cosine and tangent: the angle less a multiple of π/2 (Cody and Waite), and polynomials for `|r| ≤ π/4`;
+//! coefficients as in Sun's fdlibm.
 
 /// `f64`, with the rest of the reduced angle carried along.
 pub(super) mod double {
@@ -28,15 +28,10 @@ pub(super) mod double {
     #[inline(always)]
     fn sine<M: Machine>(x: f64, tail: f64) -> f64 {
         let z = x * x;
-        let mut p = 1.589_690_995_211_55e-10;
-        for c in [
-            -2.505_076_025_340_686_3e-8,
-            2.755_731_370_707_006_8e-6,
-            -1.984_126_982_985_795e-4,
-            8.333_333_333_322_49e-3,
-        ] {
-            p = M::mul_add64(p, z, c);
-        }
+        let p = polynomial!(M::mul_add64, z;
+            8.333_333_333_322_49e-3, -1.984_126_982_985_795e-4, 2.755_731_370_707_006_8e-6,
+            -2.505_076_025_340_686_3e-8, 1.589_690_995_211_55e-10
+        );
         let v = z * x;
         x - ((z * (0.5 * tail - v * p) - tail) - v * -1.666_666_666_666_663_2e-1)
     }
@@ -44,16 +39,10 @@ pub(super) mod double {
     #[inline(always)]
     fn cosine<M: Machine>(x: f64, tail: f64) -> f64 {
         let z = x * x;
-        let mut p = -1.135_964_755_778_819_5e-11;
-        for c in [
-            2.087_572_321_298_175e-9,
-            -2.755_731_435_139_066_3e-7,
-            2.480_158_728_947_673e-5,
-            -1.388_888_888_887_411e-3,
-            4.166_666_666_666_66e-2,
-        ] {
-            p = M::mul_add64(p, z, c);
-        }
+        let p = polynomial!(M::mul_add64, z;
+            4.166_666_666_666_66e-2, -1.388_888_888_887_411e-3, 2.480_158_728_947_673e-5,
+            -2.755_731_435_139_066_3e-7, 2.087_572_321_298_175e-9, -1.135_964_755_778_819_5e-11
+        );
         let half = 0.5 * z;
         let w = 1.0 - half;
         w + (((1.0 - w) - half) + (z * (z * p) - x * tail))
@@ -102,15 +91,15 @@ pub(super) mod single {
     #[inline(always)]
     fn quarter<M: Machine>(quarter: u64, x: f64) -> f32 {
         let z = x * x;
-        let mut s = 2.718_311_493_989_822e-6;
-        for c in [-1.983_933_483_603_107_4e-4, 8.333_329_385_889_463e-3, -1.666_666_664_162_654_2e-1] {
-            s = M::mul_add64(s, z, c);
-        }
+        let s = polynomial!(M::mul_add64, z;
+            -1.666_666_664_162_654_2e-1, 8.333_329_385_889_463e-3, -1.983_933_483_603_107_4e-4,
+            2.718_311_493_989_822e-6
+        );
         let s = M::mul_add64(s * z, x, x);
-        let mut c = 2.439_044_879_627_741_6e-5;
-        for next in [-1.388_676_377_460_993e-3, 4.166_662_332_373_906e-2, -4.999_999_972_510_31e-1, 1.0] {
-            c = M::mul_add64(c, z, next);
-        }
+        let c = polynomial!(M::mul_add64, z;
+            1.0, -4.999_999_972_510_31e-1, 4.166_662_332_373_906e-2, -1.388_676_377_460_993e-3,
+            2.439_044_879_627_741_6e-5
+        );
         let y = if quarter & 1 == 0 { s } else { c };
         f64::from_bits(y.to_bits() ^ ((quarter & 2) << 62)) as f32
     }
