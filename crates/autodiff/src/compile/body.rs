@@ -15,11 +15,19 @@ pub(super) struct Register {
     pub(super) sink: Option<u32>,
 }
 
+/// Elements after which the arguments of a walk may repeat themselves to be loaded once for all blocks.
+const LONGEST_PERIOD: usize = 512;
+
 /// A kernel in the making.
+#[derive(Default)]
 pub(super) struct Body {
     pub(super) registers: Vec<Register>,
     pub(super) code: Vec<Draft>,
     pub(super) loads: Vec<Load>,
+    /// For each load, whether it is the same for all blocks of a multiple of `period` elements.
+    pub(super) kept: Vec<bool>,
+    /// What a block must be a multiple of.
+    pub(super) period: usize,
     pub(super) lates: Vec<(Fold, u32, Level, LateKind, usize, u32)>,
 }
 
@@ -69,6 +77,25 @@ impl Body {
         all[..args.len()].copy_from_slice(args);
         self.code.push(Draft { what, out, args: all });
         out
+    }
+
+    /// Adds a load; says whether it is the same for all blocks.
+    pub(super) fn load(&mut self, load: Load, level: Level) -> bool {
+        let kept = match load.period() {
+            Some(1) => true,
+            Some(period) if level != Level::Row => {
+                let common = least_common_multiple(self.period, period);
+                let kept = common <= LONGEST_PERIOD;
+                if kept {
+                    self.period = common;
+                }
+                kept
+            }
+            _ => false,
+        };
+        self.loads.push(load);
+        self.kept.push(kept);
+        kept
     }
 
     pub(super) fn uses(&self) -> Vec<u32> {
@@ -152,7 +179,7 @@ impl Body {
             }
             // What is filled once must keep its slot for all blocks.
             if let What::Load(load) = draft.what
-                && self.loads[load as usize].is_constant()
+                && self.kept[load as usize]
             {
                 last[draft.out as usize] = usize::MAX;
             }
@@ -189,6 +216,15 @@ impl Body {
         }
         (locations, slots.count)
     }
+}
+
+/// Of two positive numbers.
+pub(super) fn least_common_multiple(a: usize, b: usize) -> usize {
+    let (mut x, mut y) = (a, b);
+    while y > 0 {
+        (x, y) = (y, x % y);
+    }
+    a / x * b
 }
 
 #[derive(Default)]

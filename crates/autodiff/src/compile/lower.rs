@@ -1,6 +1,6 @@
 //! From groups and single ops to kernels: registers, loads, stores.
 
-use super::body::{Body, Draft, SlotList, What};
+use super::body::{Body, Draft, SlotList, What, least_common_multiple};
 use super::fuse::{Group, Level, NONE, Role, Schedule, Step, role};
 use super::graph::{Node, Place};
 use super::kernels::{
@@ -110,10 +110,10 @@ impl Lowering<'_> {
             return self.scalars(group);
         }
         let step = self.schedule.made_by[group.members[0] as usize];
-        let mut body = Body { registers: Vec::new(), code: Vec::new(), loads: Vec::new(), lates: Vec::new() };
+        let mut body = Body { period: group.columns.unwrap_or(1), ..Body::default() };
         let mut made: FxHashMap<Place, u32> = FxHashMap::default();
         let mut loaded: FxHashMap<(Place, bool), u32> = FxHashMap::default();
-        let mut constant_loads: Vec<Draft> = Vec::new();
+        let mut kept_loads: Vec<Draft> = Vec::new();
         for &member in &group.members {
             let node = self.node(member).clone();
             let Kind::Op(op) = &node.kind else { unreachable!("members of groups are ops") };
@@ -126,7 +126,7 @@ impl Lowering<'_> {
             let args: Vec<u32> = node
                 .args
                 .iter()
-                .map(|&arg| self.argument(&mut body, &made, &mut loaded, &mut constant_loads, step, arg, reads))
+                .map(|&arg| self.argument(&mut body, &made, &mut loaded, &mut kept_loads, step, arg, reads))
                 .collect();
             let out = match (op, level) {
                 (Op::Unary(op), _) => body.push(What::Unary(*op), level, &args),
@@ -153,8 +153,8 @@ impl Lowering<'_> {
             made.insert(member, out);
         }
         // Values that are the same for all blocks are loaded first, once.
-        constant_loads.append(&mut body.code);
-        body.code = constant_loads;
+        kept_loads.append(&mut body.code);
+        body.code = kept_loads;
         body.fuse_multiply_add();
         finish(&body, group, threads)
     }
@@ -166,7 +166,7 @@ impl Lowering<'_> {
         body: &mut Body,
         made: &FxHashMap<Place, u32>,
         loaded: &mut FxHashMap<(Place, bool), u32>,
-        constant_loads: &mut Vec<Draft>,
+        kept_loads: &mut Vec<Draft>,
         step: u32,
         arg: Place,
         reads: Level,
@@ -193,13 +193,12 @@ impl Lowering<'_> {
             register
         } else {
             let load = Load { buffer, offset: view.offset, axes: view.axes() };
-            let constant = load.is_constant();
-            body.loads.push(load);
+            let kept = body.load(load, reads);
             let what = What::Load((body.loads.len() - 1) as u32);
             let out = body.register(reads);
             let draft = Draft { what, out, args: [0; 3] };
-            if constant {
-                constant_loads.push(draft);
+            if kept {
+                kept_loads.push(draft);
             } else {
                 body.code.push(draft);
             }
@@ -212,7 +211,7 @@ impl Lowering<'_> {
     /// A group of single numbers: a list for the interpreter.
     fn scalars<E: Element>(&mut self, group: &Group) -> Kernel<E> {
         let step = self.schedule.made_by[group.members[0] as usize];
-        let mut body = Body { registers: Vec::new(), code: Vec::new(), loads: Vec::new(), lates: Vec::new() };
+        let mut body = Body::default();
         let mut made: FxHashMap<Place, u32> = FxHashMap::default();
         made.reserve(group.members.len());
         for &member in &group.members {
@@ -356,14 +355,20 @@ impl Lowering<'_> {
 /// Elements of L1 that the values of a block may take together.
 const L1: usize = 24 << 10;
 
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
 fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
     let (locations, slots) = body.place();
     let rows = body.registers.iter().any(|r| r.level == Level::Row);
     let columns = if rows { group.columns.unwrap_or(1).max(1) } else { 1 };
     let live = slots as usize + body.registers.iter().filter(|r| r.direct.is_some() || r.sink.is_some()).count();
     let most = (L1 / size_of::<E>() / live.max(1)).clamp(128, 2048);
-    // Whole rows, and whole cache lines.
-    let block = if columns > 1 { (most / columns).max(1) * columns } else { most & !63 };
+    // Whole rows and periods, and whole cache lines where that does not take too much.
+    let whole = body.period.max(columns);
+    let lines = least_common_multiple(whole, LINE / size_of::<E>());
+    let unit = if lines <= most { lines } else { whole };
+    let block = (most / unit).max(1) * unit;
     let block = block.min(group.n.next_multiple_of(columns)).max(1);
     let code: Vec<Instr> = body
         .code
@@ -384,10 +389,7 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
             }
         })
         .collect();
-    let once = code
-        .iter()
-        .take_while(|i| matches!(i, Instr::Load { load, .. } if body.loads[*load as usize].is_constant()))
-        .count();
+    let once = code.iter().take_while(|i| matches!(i, Instr::Load { load, .. } if body.kept[*load as usize])).count();
     let lates: Vec<Late> = body
         .lates
         .iter()
@@ -408,6 +410,7 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
         chunks,
         code,
         once,
+        period: whole,
         locations,
         loads: body.loads.clone(),
         lates,

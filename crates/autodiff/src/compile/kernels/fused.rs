@@ -140,6 +140,8 @@ pub(in super::super) struct Fused {
     pub(in super::super) code: Vec<Instr>,
     /// The first instructions, which load what is the same for all blocks.
     pub(in super::super) once: usize,
+    /// Elements after which what they load repeats itself.
+    pub(in super::super) period: usize,
     pub(in super::super) locations: Vec<Location>,
     pub(in super::super) loads: Vec<Load>,
     pub(in super::super) lates: Vec<Late>,
@@ -307,6 +309,8 @@ impl Fused {
             };
         }
         let mut start = from;
+        // Where the block began for which the first instructions were run last.
+        let mut filled: Option<usize> = None;
         while start < to {
             // A late reduction over rows wants blocks that end where a row does.
             let mut n = self.block.min(to - start);
@@ -318,7 +322,6 @@ impl Fused {
             }
             debug_assert!(n.is_multiple_of(self.columns), "a block ends inside a row");
             let rows = n / self.columns;
-            let first = start == from;
             // SAFETY: a register points to a slot of `block ≥ n` elements, or into a buffer whose remaining length was
             // checked for the whole domain above. A result never shares its slot with an argument, and a buffer that is
             // written here is read only through the register it is written by.
@@ -327,7 +330,18 @@ impl Fused {
             // SAFETY: as above.
             let write =
                 |register: u32, n: usize| unsafe { std::slice::from_raw_parts_mut(pointers[register as usize].0, n) };
-            for instr in &self.code[if first { 0 } else { self.once }..] {
+            let (once, each) = self.code.split_at(self.once);
+            if filled.is_none_or(|at| !(start - at).is_multiple_of(self.period)) {
+                filled = Some(start);
+                for instr in once {
+                    if let Instr::Load { load, out, .. } = *instr {
+                        let load = &self.loads[load as usize];
+                        // The whole block, for blocks that may be longer.
+                        load.read(bases.read_all(load.buffer), start, write(out, self.block));
+                    }
+                }
+            }
+            for instr in each {
                 match *instr {
                     Instr::Unary { op, row, out, a } => {
                         let n = if row { rows } else { n };
@@ -352,8 +366,6 @@ impl Fused {
                     Instr::Load { load, row, out } => {
                         let load = &self.loads[load as usize];
                         let (n, start) = if row { (rows, start / self.columns) } else { (n, start) };
-                        // What is the same everywhere fills the whole block, for blocks that may be longer.
-                        let n = if load.is_constant() { self.block } else { n };
                         load.read(bases.read_all(load.buffer), start, write(out, n));
                     }
                 }

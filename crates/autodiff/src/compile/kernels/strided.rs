@@ -13,9 +13,11 @@ pub(in super::super) struct Load {
 }
 
 impl Load {
-    /// Whether every element is the same one.
-    pub(in super::super) fn is_constant(&self) -> bool {
-        self.axes.iter().all(|a| a.stride == 0 && a.low == 0 && a.high == a.len as isize)
+    /// Elements after which the view repeats itself, if it does; 1 if every element is the same one.
+    pub(in super::super) fn period(&self) -> Option<usize> {
+        let whole = |a: &Axis| a.low == 0 && a.high == a.len as isize;
+        let repeated = self.axes.iter().take_while(|a| a.stride == 0 && whole(a)).count();
+        (repeated > 0 || self.axes.is_empty()).then(|| self.axes[repeated..].iter().map(|a| a.len).product())
     }
 
     /// First element and distance, if all elements stand equally far apart, in order.
