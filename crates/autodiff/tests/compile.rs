@@ -258,11 +258,12 @@ fn executables_agree_with_the_interpreter_in_both_precisions() {
 
 #[test]
 fn repeated_rows_agree_with_the_interpreter_where_blocks_end_inside_them() {
-    // Rows that no block of whole cache lines holds a whole number of, and sums over long rows, which cut the blocks.
-    for (rows, columns) in [(3, 37), (301, 37), (1100, 8), (7, 513), (211, 40)] {
-        let f = Program::record_many(&[&[3, rows, columns], &[columns], &[rows, columns]], |a| {
+    // Rows that no block of whole cache lines holds a whole number of, and sums over long rows that end inside one.
+    for (rows, columns, sums) in [(3, 37, 3), (301, 37, 2), (1100, 8, 4), (57, 150, 2), (57, 300, 4), (7, 513, 2)] {
+        let f = Program::record_many(&[&[2 * rows, columns], &[columns], &[2 * rows, columns]], |a| {
             let y = (a[0] + a[1]) * a[2] - a[1];
-            vec![y, y.sum(&[1, 2]), (a[0] * a[1]).sum(&[0]), (a[0] - a[1]).sum(&[2])]
+            let z = a[0] * a[1];
+            vec![y, z.reshape(&[sums, 2 * rows * columns / sums]).sum(&[1]), z.sum(&[0]), (a[0] - a[1]).sum(&[1])]
         })
         .unwrap();
         let x = inputs::<f64>(&f);
