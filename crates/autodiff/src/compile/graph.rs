@@ -64,6 +64,7 @@ impl Graph {
         checkpoint: u32,
         checkpoints: &mut u32,
     ) -> Vec<Place> {
+        self.nodes.reserve(program.nodes().len());
         let mut places: Vec<Place> = Vec::with_capacity(program.nodes().len());
         // Outputs of checkpoints that are already there, by program and arguments.
         let mut called: FxHashMap<(*const Program, Args), Vec<Place>> = FxHashMap::default();
@@ -123,7 +124,16 @@ impl Graph {
     }
 
     /// Passes the nodes one by one to `f`, which puts each into a builder and says where; then drops what is dead.
-    pub(super) fn rebuild(&self, fold: Fold, mut f: impl FnMut(&mut Builder, Place, &Node, &[Place]) -> Place) -> Self {
+    pub(super) fn rebuild(&self, fold: Fold, f: impl FnMut(&mut Builder, Place, &Node, &[Place]) -> Place) -> Self {
+        self.rebuild_and_tell(fold, f).0
+    }
+
+    /// [`rebuild`](Self::rebuild), and whether anything but what was given was put.
+    pub(super) fn rebuild_and_tell(
+        &self,
+        fold: Fold,
+        mut f: impl FnMut(&mut Builder, Place, &Node, &[Place]) -> Place,
+    ) -> (Self, bool) {
         let mut builder = Builder::new(fold, self.nodes.len());
         builder.finite = self.finite;
         let mut places: Vec<Place> = Vec::with_capacity(self.nodes.len());
@@ -147,7 +157,7 @@ impl Graph {
             outputs: self.outputs.iter().map(|&i| places[i as usize]).collect(),
             finite: self.finite,
         };
-        graph.without_dead_code()
+        (graph.without_dead_code(), builder.changed)
     }
 
     fn without_dead_code(mut self) -> Self {
@@ -174,12 +184,16 @@ const FOLDED: usize = 1 << 24;
 /// Makes a graph node by node; equal nodes are made once.
 pub(super) struct Builder {
     pub(super) nodes: Vec<Node>,
-    seen: FxHashMap<u64, Place>,
+    /// Where a node with a hash was put last. Half of a hash: the table is what takes the time in large programs, and
+    /// two nodes that share it are at worst not shared.
+    seen: FxHashMap<u32, Place>,
     /// The number that a value holds everywhere, where that is known.
     splats: Vec<Option<f64>>,
     fold: Fold,
     /// The checkpoint that is being put.
     checkpoint: u32,
+    /// Whether something else was put than what was given.
+    pub(super) changed: bool,
     /// Whether zero times anything is zero.
     pub(super) finite: bool,
 }
@@ -192,6 +206,7 @@ impl Builder {
             splats: Vec::with_capacity(capacity),
             fold,
             checkpoint: 0,
+            changed: false,
             finite: false,
         }
     }
@@ -230,10 +245,11 @@ impl Builder {
     }
 
     pub(super) fn constant(&mut self, constant: Constant) -> Place {
-        let hash = constant.bits_hash();
+        let hash = half(constant.bits_hash());
         if let Some(&place) = self.seen.get(&hash)
             && matches!(&self.node(place).kind, Kind::Constant(c) if c.same_bits(&constant))
         {
+            self.changed = true;
             return place;
         }
         let shape = constant.shape();
@@ -254,10 +270,11 @@ impl Builder {
         op.hash(&mut hasher);
         args.hash(&mut hasher);
         self.checkpoint.hash(&mut hasher);
-        let hash = hasher.finish();
+        let hash = half(hasher.finish());
         if let Some(&place) = self.seen.get(&hash) {
             let node = self.node(place);
             if node.args[..] == *args && node.op() == Some(&op) && node.checkpoint == self.checkpoint {
+                self.changed = true;
                 return place;
             }
         }
@@ -269,7 +286,10 @@ impl Builder {
             }
         };
         let place = match self.folded(&op, args, &shape) {
-            Some(constant) => self.constant(constant),
+            Some(constant) => {
+                self.changed = true;
+                self.constant(constant)
+            }
             None => {
                 let checkpoint = self.checkpoint;
                 self.push(Node { kind: Kind::Op(op), args: Args::from_slice(args), shape, checkpoint })
@@ -302,6 +322,11 @@ impl Builder {
         let constants = constants.filter(|c| !c.is_empty() && given > 0)?;
         Some((self.fold)(op, &constants))
     }
+}
+
+/// The better half of a hash: the hasher turns its high bits to the low end.
+fn half(hash: u64) -> u32 {
+    hash as u32
 }
 
 /// The number that a constant holds everywhere.

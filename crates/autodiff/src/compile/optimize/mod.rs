@@ -3,7 +3,7 @@
 //! One walk over the nodes: each is put into a new graph through [`Builder::emit`], which looks at the op and at the
 //! ops that made its arguments, and puts something cheaper there instead where a rule fits. What a rule makes goes
 //! through `emit` again, so rules meet each other's results. Equal nodes are shared and constants are folded by the
-//! builder. A second walk catches what the first one's rules set free.
+//! builder. A second walk, if the first one found anything, catches what its rules set free.
 //!
 //! No rule assumes anything about values: `0·x` stays (`x` may be infinite), `x − x` stays. Sums may be reassociated
 //! and factors merged: that is the rounding.
@@ -20,14 +20,16 @@ use crate::op::Op;
 /// The cheaper graph.
 pub(super) fn optimize(graph: &Graph, fold: Fold) -> Graph {
     let emit_all = |graph: &Graph| {
-        graph.rebuild(fold, |builder, _, node, args| match node.op() {
+        graph.rebuild_and_tell(fold, |builder, _, node, args| match node.op() {
             Some(op) => builder.emit(op, args),
             None => unreachable!("inputs and constants are put there by `rebuild`"),
         })
     };
-    let once = emit_all(graph);
-    let assembled = assemble::paddings(&once, fold);
-    emit_all(assembled.as_ref().unwrap_or(&once))
+    let (once, changed) = emit_all(graph);
+    match assemble::paddings(&once, fold) {
+        None if !changed => once,
+        assembled => emit_all(assembled.as_ref().unwrap_or(&once)).0,
+    }
 }
 
 impl Builder {
@@ -46,6 +48,12 @@ impl Builder {
             (Op::Concat(_) | Op::Stack(_), _) => self.joined(op, args),
             _ => None,
         };
-        cheaper.unwrap_or_else(|| self.raw(op.clone(), args))
+        match cheaper {
+            Some(place) => {
+                self.changed = true;
+                place
+            }
+            None => self.raw(op.clone(), args),
+        }
     }
 }
