@@ -1,8 +1,9 @@
 //! Loops over contiguous elements, compiled for several instruction sets and chosen at run time.
 //!
-//! One generic source: a loop is an `#[inline(always)]` function over a [`Machine`], which only says whether a fused
-//! multiply-add is there. [`Table`] holds, for each element type, the loops as compiled for the best instruction set
-//! of this processor; the compiler's vectoriser does the rest.
+//! One generic source: a loop is an `#[inline(always)]` function over a [`Machine`], which says whether a fused
+//! multiply-add is there, and what a register is. [`Table`] holds, for each element type, the loops as compiled for the
+//! best instruction set of this processor. The compiler's vectoriser does the rest, except in products of matrices,
+//! whose tiles are registers by name.
 
 mod loops;
 mod machine;

@@ -1,7 +1,9 @@
-//! Products of a long and a narrow matrix, and tiny products: `C += A·B` where `B` has few columns.
+//! Products of a long and a narrow matrix, and tiny products: `C += A·B` where `B` has few columns, or stands by columns
+//! and is small.
 //!
 //! A library's GEMM packs `A` into panels first, which costs as much as a product with a dozen columns. Here a tile of
-//! `C` of a few rows stays in registers, each element of `A` is read once and multiplied into a row of `B`.
+//! `C` of a few rows stays in registers, each element of `A` is read once (for every three registers of columns) and
+//! multiplied into a row of `B`.
 
 use super::machine::Machine;
 use super::math::Math;
@@ -22,7 +24,7 @@ pub(crate) struct Narrow<'a, E> {
     /// Strides of `A` from row to row and from column to column.
     pub(crate) a_strides: [usize; 2],
     pub(crate) b: &'a [E],
-    /// Strides of `B` from row to row and from column to column, one of them 1.
+    /// Strides of `B` from row to row and from column to column, one of them 1 (unless `B` has one column).
     pub(crate) b_strides: [usize; 2],
     /// Whether to add to `C`.
     pub(crate) add: bool,
@@ -214,8 +216,9 @@ fn turn<'a, E: Math, M: Machine>(
     let from = &p.b[at * stride + inner.start..];
     let into = &mut scratch[..count * padded];
     assert!((width - 1) * stride + count <= from.len() && width <= padded, "a product reads beyond its right factor");
+    debug_assert!(p.b_strides[0] == 1, "what is turned stands by columns");
     let column = |j: usize| j.min(width - 1) * stride;
-    if count < SIDE || !padded.is_multiple_of(SIDE) {
+    if count < SIDE || padded < SIDE {
         for (k, row) in into.chunks_exact_mut(padded).enumerate() {
             for (j, x) in row.iter_mut().enumerate() {
                 x.write(from[column(j) + k]);
@@ -223,6 +226,8 @@ fn turn<'a, E: Math, M: Machine>(
         }
     } else {
         for j in (0..padded).step_by(SIDE) {
+            // The last square overlaps the one before it.
+            let j = j.min(padded - SIDE);
             for k in (0..count).step_by(SIDE) {
                 let k = k.min(count - SIDE);
                 let rows = std::array::from_fn(|r| from.as_ptr().wrapping_add(column(j + r) + k));

@@ -92,6 +92,10 @@ impl Instr {
                 | Unary::StopGradient
                 | Unary::Max(_)
                 | Unary::Min(_)
+                | Unary::Sign
+                | Unary::Floor
+                | Unary::Ceil
+                | Unary::Round
                 | Unary::Test(..) => 1,
                 Unary::Exp | Unary::Tanh | Unary::Sigmoid | Unary::Ln | Unary::Softplus => 8,
                 Unary::Recip | Unary::DivBy(_) | Unary::DivInto(_) | Unary::Sqrt => 4,

@@ -103,7 +103,9 @@ impl MatMul {
     pub(super) fn add_inner<E: Element>(&self, bases: &Bases<E>, from: usize, to: usize, out: &mut [E]) {
         let table = E::kernels();
         let a = &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[1]..];
-        let b = &bases.read_all(self.b.buffer)[self.b.offset + from * self.b.strides[0]..];
+        // The row behind the last one may be another thread's, and just being written.
+        let end = if to > from { (to - from - 1) * self.b.strides[0] + self.n } else { 0 };
+        let b = &bases.read_all(self.b.buffer)[self.b.offset + from * self.b.strides[0]..][..end];
         if self.n == 1 {
             (table.sum_rows)(a, self.a.strides[1], &b[..to - from], out);
         } else {
@@ -119,8 +121,14 @@ impl MatMul {
 /// Multiply-adds up to which packing costs more than it saves.
 const TINY: usize = 1 << 15;
 
-/// The same where the right factor stands by columns, which either kernel must pack.
-const TINY_TURNED: usize = 1 << 19;
+/// The same where the right factor stands by columns: a library's kernel packs it number by number, which many rows
+/// pay for and few do not.
+fn tiny_turned(m: usize) -> usize {
+    if m <= 48 { 1 << 22 } else { 1 << 19 }
+}
+
+/// Rows up to which products of long rows with long rows are dots: tiles of them would be mostly empty.
+const FEW: usize = 4;
 
 /// `C = A·B`.
 pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize, out: &mut [E]) {
@@ -156,8 +164,15 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
         (table.dot_rows)(b, b_strides[1], &a[..k], out);
         return;
     }
+    if m.max(n) <= FEW && (64..=1 << 15).contains(&k) && a_strides[1] == 1 && b_strides[0] == 1 {
+        for (i, out) in out.chunks_exact_mut(n).enumerate() {
+            let row = &a[i * a_strides[0]..][..k];
+            (table.dot_rows)(b, b_strides[1], row, out);
+        }
+        return;
+    }
     let narrow = |add: bool| Narrow { m, k, n, a, a_strides, b, b_strides, add };
-    let tiny = if rows_of_b { m * n * k <= TINY } else { b_strides[0] == 1 && m * n * k <= TINY_TURNED };
+    let tiny = if rows_of_b { m * n * k <= TINY } else { b_strides[0] == 1 && m * n * k <= tiny_turned(m) };
     if tiny || (rows_of_b && n <= 32 && m >= 2 * n) {
         let work = m * n * k;
         let pieces = if m >= 64 { (work >> 19).clamp(1, 16) } else { 1 };

@@ -67,14 +67,14 @@ macro_rules! exponentials {
                 scaled::<M>(series::<M>(r), k - 1.0)
             }
 
-            /// `eˣ − 1`, for an `x` at which neither `eˣ` nor its reciprocal is near the ends of the range.
+            /// `eˣ`, for an `x` at which neither it nor its reciprocal is near the ends of the range.
             #[inline(always)]
-            pub(in super::super) fn exp_m1_moderate<M: Machine>(x: $type) -> $type {
+            pub(in super::super) fn exp_moderate<M: Machine>(x: $type) -> $type {
                 let shifted = M::$mul_add(x, std::$type::consts::LOG2_E, MAGIC);
                 let k = shifted - MAGIC;
                 let p = series::<M>(M::$mul_add(k, -$lo, M::$mul_add(k, -$hi, x)));
                 let scale = power_of_shifted(shifted);
-                M::$mul_add(scale, p, scale - 1.0)
+                M::$mul_add(scale, p, scale)
             }
 
             /// `eˣ − 1`

@@ -1,7 +1,7 @@
 //! Elementary functions without branches, for loops that the compiler vectorises.
 //!
 //! Each is a reduction of the argument to a small interval, a polynomial, and a few selects for special values; within
-//! 2 ulp over the whole range, softplus of `f64` within 3, with or without a fused multiply-add (`tests` below). Where a fast
+//! 2 ulp over the whole range, 2.5 without a fused multiply-add (`tests` below). Where a fast
 //! function is not made for an argument (angles beyond a million quarter turns, powers of negative numbers), a predicate
 //! says so, and the loop does those elements with the standard library.
 

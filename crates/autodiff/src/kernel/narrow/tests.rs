@@ -9,15 +9,23 @@ fn numbers<E: Math>(n: usize, seed: usize) -> Vec<E> {
     (0..n).map(|i| E::from_f64(((i * 7 + seed * 3) % 13) as f64 - 6.0)).collect()
 }
 
-/// A product of this size, with its factors by rows or by columns.
-fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), [a_turned, b_turned, add]: [bool; 3]) {
-    let (a, b) = (numbers::<E>(m * k, 1), numbers::<E>(k * n, 2));
-    let a_strides = if a_turned { [1, m] } else { [k, 1] };
-    let b_strides = if b_turned { [1, k] } else { [n, 1] };
-    let start = numbers::<E>(m * n, 3);
+/// Elements behind the result, which nobody may write.
+const BEHIND: usize = 64;
+
+/// A product of this size, with its factors by rows or by columns, `apart` elements between those.
+fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), apart: usize, [a_turned, b_turned, add]: [bool; 3]) {
+    let a_strides = if a_turned { [1, m + apart] } else { [k + apart, 1] };
+    let b_strides = if b_turned { [1, k + apart] } else { [n + apart, 1] };
+    // Not an element more than there must be.
+    let len = |rows: usize, columns: usize, [r, c]: [usize; 2]| {
+        if rows * columns == 0 { 0 } else { (rows - 1) * r + (columns - 1) * c + 1 }
+    };
+    let (a, b) = (numbers::<E>(len(m, k, a_strides), 1), numbers::<E>(len(k, n, b_strides), 2));
+    let start = numbers::<E>(m * n + BEHIND, 3);
     let mut out = start.clone();
-    multiply::<E, M>(&Narrow { m, k, n, a: &a, a_strides, b: &b, b_strides, add }, &mut out);
-    for (at, (&c, &start)) in out.iter().zip(&start).enumerate() {
+    multiply::<E, M>(&Narrow { m, k, n, a: &a, a_strides, b: &b, b_strides, add }, &mut out[..m * n]);
+    assert!(out[m * n..] == start[m * n..], "{m}×{k}×{n} wrote behind its result");
+    for (at, (&c, &start)) in out[..m * n].iter().zip(&start).enumerate() {
         let (i, j) = (at / n, at % n);
         let product = |l: usize| a[i * a_strides[0] + l * a_strides[1]] * b[l * b_strides[0] + j * b_strides[1]];
         let expected = (0..k).fold(if add { start } else { E::from_f64(0.0) }, |sum, l| sum + product(l));
@@ -26,13 +34,13 @@ fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), [a_turned, b_tur
 }
 
 fn all<M: Machine>() {
-    for m in [1, 2, 3, 7, 12, 13, 25] {
-        for k in [1, 2, 7, 8, 9, 43, 200] {
-            for n in [1, 2, 4, 5, 8, 9, 15, 16, 17, 24, 25, 33, 47, 48, 49, 100] {
+    for m in [0, 1, 2, 3, 7, 12, 13, 25] {
+        for k in [0, 1, 2, 7, 8, 9, 43, 200] {
+            for n in [0, 1, 2, 4, 5, 8, 9, 15, 16, 17, 24, 25, 33, 47, 48, 49, 100] {
                 for flags in 0..8 {
                     let flags = [1, 2, 4].map(|bit| flags & bit > 0);
-                    check::<f64, M>((m, k, n), flags);
-                    check::<f32, M>((m, k, n), flags);
+                    check::<f64, M>((m, k, n), (m + k + n) % 3, flags);
+                    check::<f32, M>((m, k, n), (m + k + n) % 3, flags);
                 }
             }
         }
@@ -61,15 +69,32 @@ fn products_are_exact_with_avx() {
     }
 }
 
-/// Rows that are all the same: a stride of zero.
+/// Rows that are all the same: a stride of zero, with much or nothing behind the row.
+fn repeated<M: Machine>() {
+    for (n, len) in [(3, 3), (3, 100), (20, 20), (20, 100)] {
+        let (a, b) = (numbers::<f64>(5 * 4, 1), numbers::<f64>(len, 2));
+        let mut out = vec![0.0; 5 * n];
+        let product = Narrow { m: 5, k: 4, n, a: &a, a_strides: [4, 1], b: &b, b_strides: [0, 1], add: false };
+        multiply::<f64, M>(&product, &mut out);
+        for (i, row) in out.chunks(n).enumerate() {
+            let sum: f64 = a[i * 4..][..4].iter().sum();
+            assert!(row.iter().zip(&b).all(|(&c, b)| c == sum * b), "row {i} of {n}");
+        }
+    }
+}
+
 #[test]
 fn a_factor_may_repeat_a_row() {
-    let (a, b) = (numbers::<f64>(5 * 4, 1), numbers::<f64>(3, 2));
-    let mut out = vec![0.0; 15];
-    let product = Narrow { m: 5, k: 4, n: 3, a: &a, a_strides: [4, 1], b: &b, b_strides: [0, 1], add: false };
-    multiply::<f64, Baseline>(&product, &mut out);
-    for (i, row) in out.chunks(3).enumerate() {
-        let sum: f64 = a[i * 4..][..4].iter().sum();
-        assert_eq!(row, [sum * b[0], sum * b[1], sum * b[2]]);
+    repeated::<Baseline>();
+    repeated::<Neon>();
+    #[cfg(target_arch = "x86_64")]
+    {
+        use super::super::machine::{Avx2, Avx512};
+        if super::super::table::level() >= 1 {
+            repeated::<Avx2>();
+        }
+        if super::super::table::level() >= 2 {
+            repeated::<Avx512>();
+        }
     }
 }
