@@ -20,6 +20,8 @@ fn loss<'t>(
     (h.logsumexp(&[1]) - (h * *y).sum(&[1])).dot(w)
 }
 
+type V<'t> = Var<'t, Abstract>;
+
 const SIZES: [usize; 4] = [784, 256, 128, 10];
 const BATCH: usize = 100;
 const P: [usize; 6] = [0, 1, 2, 3, 4, 5];
@@ -276,6 +278,40 @@ fn repeated_rows_agree_with_the_interpreter_where_blocks_end_inside_them() {
                 "{rows} rows of {columns}: {a} and {b}"
             );
         }
+    }
+}
+
+#[test]
+fn a_product_that_is_only_added_to_something_is_added_in_place() {
+    type Sum = for<'t> fn(V<'t>, V<'t>) -> Vec<V<'t>>;
+    // The array and the product; how many products are added.
+    let sums: [(Sum, usize); 9] = [
+        (|p, ab| vec![p - ab * 0.1], 1),
+        (|p, ab| vec![p + ab], 1),
+        (|p, ab| vec![ab + p], 1),
+        (|p, ab| vec![p - ab], 1),
+        (|p, ab| vec![(p.tanh() + ab).sum_all(), p.tanh().sum_all()], 0),
+        (|p, ab| vec![ab - p], 0),
+        (|_, ab| vec![ab + ab], 0),
+        (|p, ab| vec![p + ab, ab], 0),
+        (|p, ab| vec![p + ab, p - ab], 0),
+    ];
+    for (i, (sum, joined)) in sums.into_iter().enumerate() {
+        let f = Program::record_many(&[&[130, 140], &[300, 130], &[300, 140]], |a| {
+            sum(a[0], a[1].transpose().matmul(&a[2]))
+        })
+        .unwrap();
+        let x = inputs::<f64>(&f);
+        let expected = f.run(&x).unwrap();
+        let mut executable = f.compile::<f64>(CompileOptions::default().threads(1));
+        let shown = executable.explain().to_string();
+        assert_eq!(shown.matches(", added").count(), joined, "sum {i}: {shown}");
+        for (a, b) in executable.run(&x).unwrap().iter().zip(&expected) {
+            let scale = b.data().iter().fold(0.0_f64, |s, x| s.max(x.abs()));
+            assert!(a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() <= 1e-12 * scale), "sum {i}");
+        }
+        let threads = f.compile::<f64>(CompileOptions::default().threads(2)).run(&x).unwrap();
+        assert_eq!(threads, executable.run(&x).unwrap(), "sum {i}");
     }
 }
 

@@ -6,7 +6,7 @@ use super::legalise::{Legal, legalise};
 use super::lower::{Buffer, lower};
 use super::memory::{Arena, Bases, Pointer};
 use super::plan::{Home, plan};
-use super::{block, fuse, optimize};
+use super::{block, endings, fuse, optimize};
 use crate::error::{Error, Result};
 use crate::op::{Op, Unary};
 use crate::program::{Kind, Program};
@@ -109,6 +109,9 @@ impl Program {
         own_outputs(&mut legal);
         let schedule = fuse::schedule(&legal);
         let mut lowered = lower::<E>(&legal, &schedule, threads);
+        let outputs: Vec<u32> =
+            legal.graph.outputs.iter().map(|&o| lowered.buffer_of[legal.resolve(o).0 as usize]).collect();
+        endings::join_sums(&mut lowered, &outputs);
         lowered.kernels = block::share_rows(lowered.kernels, &lowered.buffers, threads);
         drop(schedule);
 

@@ -200,6 +200,7 @@ fn peak<E: Element>() -> f64 {
             a_strides: [n, 1],
             b: &a,
             b_strides: [n, 1],
+            start: None,
             fork: false,
             wake: false,
         };

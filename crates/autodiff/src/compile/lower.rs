@@ -327,6 +327,7 @@ impl Lowering<'_> {
                     b: Source { buffer: b, offset: vb.offset as usize, strides: strides(&vb, *tb), batch: batch(&vb) },
                     lead,
                     out,
+                    start: None,
                     threads,
                 })
             }

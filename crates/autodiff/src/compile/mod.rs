@@ -1,11 +1,12 @@
 //! `Executable`: a program compiled for one element type; see `docs/compile.md`.
 //!
 //! The way: [`graph`] (the compiler's own form) → [`optimize`] (cheaper, same values) → [`legalise`] (views resolved) →
-//! [`fuse`] (which ops share a kernel) → [`lower`] (kernels) → [`block`] (kernels that share a pass over
-//! their rows) → [`plan`] (memory) → [`execute`].
+//! [`fuse`] (which ops share a kernel) → [`lower`] (kernels) → [`endings`] (products that are added to something) →
+//! [`block`] (kernels that share a pass over their rows) → [`plan`] (memory) → [`execute`].
 
 mod block;
 mod body;
+mod endings;
 mod execute;
 mod explain;
 mod fuse;

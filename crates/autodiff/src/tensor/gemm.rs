@@ -4,7 +4,7 @@ use crate::scalar::Element;
 use gemmkit::{GemmScalar, Parallelism};
 
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]
-/// One strided matrix product `C = A·B`, `C` row-major.
+/// One strided matrix product `C = A·B` or `C = S + c·A·B`, `C` row-major.
 #[derive(Clone, Copy)]
 pub struct Product<'a, E> {
     /// Rows of `A` and `C`.
@@ -21,6 +21,8 @@ pub struct Product<'a, E> {
     pub b: &'a [E],
     /// Strides of `B`.
     pub b_strides: [usize; 2],
+    /// What it is added to, as many times as the second says: as large as `C`, row-major.
+    pub start: Option<(&'a [E], E)>,
     /// Whether pieces may be shared inside a pool.
     pub fork: bool,
     /// Whether much work may wake the pool from outside.
@@ -50,15 +52,18 @@ fn join(_: bool, a: impl FnOnce(), b: impl FnOnce()) {
     b();
 }
 
-/// `C = A·B`. `out` has `m·n` elements and is overwritten.
+/// `C = A·B`, or what it says of a sum. `out` has `m·n` elements and is overwritten.
 ///
 /// A large product is cut at places that depend on its shape alone, so the result has the same bits on any number of
 /// threads. Inside a rayon pool (`ThreadPool::install`) the pieces are shared; from outside, only much work is worth
 /// waking the pool.
 pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [E]) {
-    let Product { m, k, n, a, a_strides, b, b_strides, fork, wake } = product;
+    let Product { m, k, n, a, a_strides, b, b_strides, start, fork, wake } = product;
     if m * n * k == 0 {
-        out.fill(E::from_f64(0.0));
+        match start {
+            Some((start, _)) => out.copy_from_slice(start),
+            None => out.fill(E::from_f64(0.0)),
+        }
         return;
     }
     assert!((m - 1) * a_strides[0] + (k - 1) * a_strides[1] < a.len(), "a product reads beyond its left factor");
@@ -72,6 +77,13 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
         _ => 16,
     };
     tune(a_strides[0] == 1 && k >= 256 && n >= 256);
+    let (alpha, beta) = match start {
+        Some((start, scale)) => {
+            out.copy_from_slice(start);
+            (scale, E::from_f64(1.0))
+        }
+        None => (E::from_f64(1.0), E::from_f64(0.0)),
+    };
     let target = Target(out.as_mut_ptr());
     // A piece packs all of the factor that is not cut: cut the one whose packing costs more.
     let by_columns = n >= 32 && (b_strides[1] != 1 || n > 2 * m);
@@ -91,14 +103,14 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
                 rows.len(),
                 k,
                 columns.len(),
-                E::from_f64(1.0),
+                alpha,
                 a.as_ptr(),
                 a_strides.0,
                 a_strides.1,
                 b.as_ptr(),
                 b_strides.0,
                 b_strides.1,
-                E::from_f64(0.0),
+                beta,
                 target.at(rows.start * n + columns.start),
                 n as isize,
                 1,

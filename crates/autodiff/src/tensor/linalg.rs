@@ -22,6 +22,7 @@ pub(super) fn matmul<E: Element>(a: &Tensor<E>, b: &Tensor<E>, ta: bool, tb: boo
                 a_strides: strides(a_cols, ta),
                 b: &b.data()[i * k * n..(i + 1) * k * n],
                 b_strides: strides(b_cols, tb),
+                start: None,
                 fork: true,
                 wake: true,
             };

@@ -16,7 +16,15 @@ pub(in super::super) struct Source {
     pub(in super::super) batch: Shape,
 }
 
-/// A stack of products `C = A·B`.
+/// What a product is added to: so many times it, to an array as large as the result.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Start {
+    pub(in super::super) buffer: u32,
+    pub(in super::super) offset: usize,
+    pub(in super::super) scale: f64,
+}
+
+/// A stack of products `C = A·B`, or a product that is added to something.
 #[derive(Clone, Debug)]
 pub(in super::super) struct MatMul {
     pub(in super::super) m: usize,
@@ -27,19 +35,33 @@ pub(in super::super) struct MatMul {
     /// The stack's shape.
     pub(in super::super) lead: Shape,
     pub(in super::super) out: u32,
+    /// Only for a single product that [is blocked](MatMul::is_blocked).
+    pub(in super::super) start: Option<Start>,
     /// The most threads that share it.
     pub(in super::super) threads: usize,
 }
 
 impl MatMul {
     pub(super) fn flops(&self) -> u64 {
-        2 * (size(&self.lead) * self.m * self.n * self.k) as u64
+        let sums = if self.start.is_some() { 2 * self.m * self.n } else { 0 };
+        (2 * size(&self.lead) * self.m * self.n * self.k + sums) as u64
+    }
+
+    pub(super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
+        let read = [Some(self.a.buffer), Some(self.b.buffer), self.start.map(|s| s.buffer)];
+        (read.into_iter().flatten().collect(), vec![self.out])
+    }
+
+    /// Whether a single product of this size is left to the library's kernel, whichever way its factors stand.
+    pub(in super::super) fn is_blocked(&self) -> bool {
+        self.m > NARROW && self.n > NARROW && self.m * self.n * self.k > tiny_turned(self.m)
     }
 
     pub(super) fn describe(&self) -> String {
         let stack = size(&self.lead);
         let many = if stack == 1 { String::new() } else { format!("{stack} × ") };
-        format!("matmul {many}{}×{}×{}", self.m, self.k, self.n)
+        let sum = if self.start.is_some() { ", added" } else { "" };
+        format!("matmul {many}{}×{}×{}{sum}", self.m, self.k, self.n)
     }
 
     pub(super) fn run<E: Element>(&self, bases: &Bases<E>) {
@@ -62,10 +84,18 @@ impl MatMul {
                 a_strides: self.a.strides,
                 b: &bases.read_all(self.b.buffer)[if k == 0 { 0 } else { b }..],
                 b_strides: self.b.strides,
+                start: self
+                    .start
+                    .map(|start| (&bases.read_all(start.buffer)[start.offset..][..m * n], E::from_f64(start.scale))),
                 fork: may_fork(self.threads),
                 wake: false,
             };
-            multiply(&product, self.threads, bases.write(self.out, index * m * n, m * n));
+            let out = bases.write(self.out, index * m * n, m * n);
+            if self.start.is_some() {
+                E::gemm(product, out);
+            } else {
+                multiply(&product, self.threads, out);
+            }
         };
         let stack = size(&self.lead);
         let pieces = ((stack * m * n * k) >> 18).clamp(1, 16).min(stack);
@@ -86,6 +116,7 @@ impl MatMul {
             a_strides: self.a.strides,
             b: &bases.read_all(self.b.buffer)[self.b.offset..],
             b_strides: self.b.strides,
+            start: None,
             // The blocks of rows are what is shared.
             fork: false,
             wake: false,
@@ -118,6 +149,9 @@ impl MatMul {
     }
 }
 
+/// Columns up to which a product of many rows is left to tiles that pack nothing.
+const NARROW: usize = 32;
+
 /// Multiply-adds up to which packing costs more than it saves.
 const TINY: usize = 1 << 15;
 
@@ -132,7 +166,7 @@ const FEW: usize = 4;
 
 /// `C = A·B`.
 pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize, out: &mut [E]) {
-    let Product { m, k, n, a, a_strides, b, b_strides, fork: _, wake: _ } = *p;
+    let Product { m, k, n, a, a_strides, b, b_strides, start: _, fork: _, wake: _ } = *p;
     if k == 0 {
         out.fill(E::from_f64(0.0));
         return;
@@ -173,7 +207,7 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
     }
     let narrow = |add: bool| Narrow { m, k, n, a, a_strides, b, b_strides, add };
     let tiny = if rows_of_b { m * n * k <= TINY } else { b_strides[0] == 1 && m * n * k <= tiny_turned(m) };
-    if tiny || (rows_of_b && n <= 32 && m >= 2 * n) {
+    if tiny || (rows_of_b && n <= NARROW && m >= 2 * n) {
         let work = m * n * k;
         let pieces = if m >= 64 { (work >> 19).clamp(1, 16) } else { 1 };
         let target = super::super::memory::Shared::new(out);

@@ -11,7 +11,7 @@ mod strided;
 
 pub(super) use fused::{Fused, Instr, Late, LateKind, Location};
 pub(super) use joined::{Joined, Part};
-pub(super) use matmul::{MatMul, Source};
+pub(super) use matmul::{MatMul, Source, Start};
 pub(super) use op::OpKernel;
 pub(super) use rows::{Part as RowPart, Rows};
 pub(super) use scalars::{ScalarInstr, Scalars, scalar_binary, scalar_unary};
@@ -68,7 +68,7 @@ impl<E: Element> Kernel<E> {
     pub(super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
         match self {
             Self::Fused(kernel) => kernel.buffers(),
-            Self::MatMul(kernel) => (vec![kernel.a.buffer, kernel.b.buffer], vec![kernel.out]),
+            Self::MatMul(kernel) => kernel.buffers(),
             Self::Rows(kernel) => kernel.buffers(),
             Self::Joined(kernel) => (kernel.parts.iter().map(|p| p.load.buffer).collect(), vec![kernel.out]),
             Self::Scalars(kernel) => kernel.buffers(),

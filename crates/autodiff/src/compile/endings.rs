@@ -1,0 +1,81 @@
+//! Products that end in a sum.
+//!
+//! Where a large product is only added to an array, with a factor or without (`P − η·AᵀB`: a step of descent), the array
+//! is copied to where the result goes, and the product added to it: the product itself is never written, and not read
+//! again.
+
+use super::kernels::{Instr, Kernel, Location, MatMul, Start};
+use super::lower::Lowered;
+use crate::op::{Binary, Literal};
+use crate::scalar::Element;
+
+/// Elements of a result from which it pays.
+const LARGE: usize = 1 << 14;
+
+/// Joins them; `outputs` are the buffers that the caller sees.
+pub(super) fn join_sums<E: Element>(lowered: &mut Lowered<E>, outputs: &[u32]) {
+    if !lowered.kernels.iter().any(|kernel| matches!(kernel, Kernel::MatMul(product) if is_candidate(product))) {
+        return;
+    }
+    let mut reads = vec![0_u32; lowered.buffers.len()];
+    let mut made_by: Vec<Option<usize>> = vec![None; lowered.buffers.len()];
+    for (i, kernel) in lowered.kernels.iter().enumerate() {
+        kernel.buffers().0.iter().for_each(|&b| reads[b as usize] += 1);
+        if let Kernel::MatMul(product) = kernel
+            && is_candidate(product)
+        {
+            made_by[product.out as usize] = Some(i);
+        }
+    }
+    for &output in outputs {
+        reads[output as usize] += 2;
+    }
+    let mut joined = vec![false; lowered.kernels.len()];
+    for i in 0..lowered.kernels.len() {
+        for (start, product, out) in endings(&lowered.kernels[i]).into_iter().flatten() {
+            // The product itself, read by nobody else and as it is.
+            let Some(made) = made_by[product as usize].filter(|_| reads[product as usize] == 1) else { continue };
+            let Kernel::MatMul(found) = &lowered.kernels[made] else { unreachable!("only products are noted") };
+            if lowered.buffers[out as usize].len == found.m * found.n {
+                lowered.kernels[i] = Kernel::MatMul(MatMul { out, start: Some(start), ..found.clone() });
+                joined[made] = true;
+                lowered.buffers[product as usize].len = 0;
+                break;
+            }
+        }
+    }
+    let mut gone = joined.into_iter();
+    lowered.kernels.retain(|_| !gone.next().unwrap_or(false));
+}
+
+/// Whether a product is left to the library's kernel, and its result is large.
+fn is_candidate(product: &MatMul) -> bool {
+    product.is_blocked() && product.m * product.n >= LARGE && product.lead.iter().all(|&n| n == 1)
+}
+
+/// If all that a walk does is a sum: what may be the product's start, the buffer of the product and that of the result,
+/// for either side of it.
+fn endings<E: Element>(kernel: &Kernel<E>) -> [Option<(Start, u32, u32)>; 2] {
+    let none = [None, None];
+    let Kernel::Fused(walk) = kernel else { return none };
+    if !walk.lates.is_empty() {
+        return none;
+    }
+    let (scale, out, a, b) = match walk.code[..] {
+        [Instr::Axpy { c: Literal(c), row: false, out, a, b }] => ([None, Some(c)], out, a, b),
+        [Instr::Binary { op: Binary::Add, row: false, out, a, b }] => ([Some(1.0), Some(1.0)], out, a, b),
+        [Instr::Binary { op: Binary::Sub, row: false, out, a, b }] => ([None, Some(-1.0)], out, a, b),
+        _ => return none,
+    };
+    let place = |register: u32| match walk.locations[register as usize] {
+        Location::Buffer { buffer, offset, .. } => Some((buffer, usize::try_from(offset).ok()?)),
+        Location::Slot(_) | Location::Unused => None,
+    };
+    let (Some(a), Some(b), Some((out, 0))) = (place(a), place(b), place(out)) else { return none };
+    let either = |scale: Option<f64>, product: (u32, usize), start: (u32, usize)| {
+        let (buffer, offset) = start;
+        let whole = product.1 == 0 && buffer != product.0;
+        scale.filter(|_| whole).map(|scale| (Start { buffer, offset, scale }, product.0, out))
+    };
+    [either(scale[0], a, b), either(scale[1], b, a)]
+}
