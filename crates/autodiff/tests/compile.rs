@@ -20,8 +20,6 @@ fn loss<'t>(
     (h.logsumexp(&[1]) - (h * *y).sum(&[1])).dot(w)
 }
 
-type V<'t> = Var<'t, Abstract>;
-
 const SIZES: [usize; 4] = [784, 256, 128, 10];
 const BATCH: usize = 100;
 const P: [usize; 6] = [0, 1, 2, 3, 4, 5];
@@ -247,71 +245,15 @@ fn executables_agree_with_the_interpreter_in_both_precisions() {
         let double = program.compile::<f64>(CompileOptions::default()).run(&x).unwrap();
         let x: Vec<Tensor<f32>> = x.iter().map(Tensor::cast).collect();
         let single = program.compile::<f32>(CompileOptions::default()).run(&x).unwrap();
-        // A tangent that is a small sum of large terms has their rounding.
-        let scale = exact.iter().flat_map(Tensor::data).fold(0.0_f64, |s, x| s.max(x.abs()));
+        let largest = exact.iter().flat_map(Tensor::data).fold(0.0_f64, |s, x| s.max(x.abs()));
         for ((exact, double), single) in exact.iter().zip(&double).zip(&single) {
+            // A tangent that is a small sum of larger terms has their rounding.
+            let scale = exact.data().iter().fold(1e-2 * largest, |s, x| s.max(x.abs()));
             for ((e, d), s) in exact.data().iter().zip(double.data()).zip(single.data()) {
                 assert!((e - d).abs() <= 1e-12 * scale, "{e} and {d}");
                 assert!((e - f64::from(*s)).abs() <= 2e-5 * scale, "{e} and {s}");
             }
         }
-    }
-}
-
-#[test]
-fn repeated_rows_agree_with_the_interpreter_where_blocks_end_inside_them() {
-    // Rows that no block of whole cache lines holds a whole number of, and sums over long rows that end inside one.
-    for (rows, columns, sums) in [(3, 37, 3), (301, 37, 2), (1100, 8, 4), (57, 150, 2), (57, 300, 4), (7, 513, 2)] {
-        let f = Program::record_many(&[&[2 * rows, columns], &[columns], &[2 * rows, columns]], |a| {
-            let y = (a[0] + a[1]) * a[2] - a[1];
-            let z = a[0] * a[1];
-            vec![y, z.reshape(&[sums, 2 * rows * columns / sums]).sum(&[1]), z.sum(&[0]), (a[0] - a[1]).sum(&[1])]
-        })
-        .unwrap();
-        let x = inputs::<f64>(&f);
-        let expected = f.run(&x).unwrap();
-        let found = f.compile::<f64>(CompileOptions::default()).run(&x).unwrap();
-        for (a, b) in found.iter().zip(&expected) {
-            let scale = b.data().iter().fold(0.0_f64, |s, x| s.max(x.abs()));
-            assert!(
-                a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() <= 1e-12 * scale),
-                "{rows} rows of {columns}: {a} and {b}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_product_that_is_only_added_to_something_is_added_in_place() {
-    type Sum = for<'t> fn(V<'t>, V<'t>) -> Vec<V<'t>>;
-    // The array and the product; how many products are added.
-    let sums: [(Sum, usize); 9] = [
-        (|p, ab| vec![p - ab * 0.1], 1),
-        (|p, ab| vec![p + ab], 1),
-        (|p, ab| vec![ab + p], 1),
-        (|p, ab| vec![p - ab], 1),
-        (|p, ab| vec![(p.tanh() + ab).sum_all(), p.tanh().sum_all()], 0),
-        (|p, ab| vec![ab - p], 0),
-        (|_, ab| vec![ab + ab], 0),
-        (|p, ab| vec![p + ab, ab], 0),
-        (|p, ab| vec![p + ab, p - ab], 0),
-    ];
-    for (i, (sum, joined)) in sums.into_iter().enumerate() {
-        let f = Program::record_many(&[&[130, 140], &[300, 130], &[300, 140]], |a| {
-            sum(a[0], a[1].transpose().matmul(&a[2]))
-        })
-        .unwrap();
-        let x = inputs::<f64>(&f);
-        let expected = f.run(&x).unwrap();
-        let mut executable = f.compile::<f64>(CompileOptions::default().threads(1));
-        let shown = executable.explain().to_string();
-        assert_eq!(shown.matches(", added").count(), joined, "sum {i}: {shown}");
-        for (a, b) in executable.run(&x).unwrap().iter().zip(&expected) {
-            let scale = b.data().iter().fold(0.0_f64, |s, x| s.max(x.abs()));
-            assert!(a.data().iter().zip(b.data()).all(|(a, b)| (a - b).abs() <= 1e-12 * scale), "sum {i}");
-        }
-        let threads = f.compile::<f64>(CompileOptions::default().threads(2)).run(&x).unwrap();
-        assert_eq!(threads, executable.run(&x).unwrap(), "sum {i}");
     }
 }
 

@@ -4,7 +4,7 @@
 //! again (`Xᵀ·f(X·W)`: gradients and Hessian-vector products of linear models), memory is what takes the time. Run block
 //! by block of rows, the matrix comes from memory once. (See `docs/compile.md`.)
 
-use super::kernels::{Fused, Kernel, Location, MatMul, RowPart, Rows};
+use super::kernels::{Fused, Kernel, Location, MatMul, NARROW, RowPart, Rows};
 use super::lower::Buffer;
 use crate::scalar::Element;
 use rustc_hash::FxHashSet;
@@ -14,9 +14,6 @@ const LARGE: usize = 256 << 10;
 
 /// Bytes of a block's rows: they and what is made of them stay in the second cache.
 const BLOCK: usize = 256 << 10;
-
-/// The widest product that is run block by block: a wider one packs its factors, which costs more with each block.
-const NARROW: usize = 32;
 
 /// The kernels, those that gain from it joined; the order changes only where nothing depends on it.
 pub(super) fn share_rows<E: Element>(kernels: Vec<Kernel<E>>, buffers: &[Buffer], threads: usize) -> Vec<Kernel<E>> {
@@ -51,8 +48,10 @@ fn seed<E: Element>(kernel: &Kernel<E>) -> Option<&MatMul> {
     }
 }
 
+/// Whether it is one product, and nothing but a product. A wide one is not run block by block: it packs its factors,
+/// which costs more with each block.
 fn is_single(product: &MatMul) -> bool {
-    product.lead.iter().all(|&n| n == 1)
+    product.lead.iter().all(|&n| n == 1) && product.start.is_none()
 }
 
 /// Where each kernel goes.
@@ -151,7 +150,9 @@ impl Group {
 
     /// Whether a walk reads what is made in the group row by row, as it is made.
     fn is_aligned(&self, walk: &Fused, buffers: &[Buffer], by_rows: &FxHashSet<u32>) -> bool {
-        let loads = walk.loads.iter().all(|load| !by_rows.contains(&load.buffer));
+        let loads = walk.loads.iter().all(|load| !by_rows.contains(&load.buffer))
+            && walk.gathers.iter().all(|g| !by_rows.contains(&g.source) && !by_rows.contains(&g.place.indices))
+            && walk.scatters.is_empty();
         let direct = walk.locations.iter().all(|location| match location {
             Location::Buffer { buffer, offset, level } if by_rows.contains(buffer) => {
                 let all = if *level == super::fuse::Level::Row { walk.n / walk.columns } else { walk.n };

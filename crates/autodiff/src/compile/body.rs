@@ -1,7 +1,7 @@
 //! A walk in the making: instructions over registers, before those have places.
 
 use super::fuse::Level;
-use super::kernels::{LateKind, Load, Location};
+use super::kernels::{Gathered, LateKind, Load, Location, Scattered};
 use crate::kernel::{Fold, Ternary};
 use crate::op::{Binary, Literal, Unary};
 
@@ -24,6 +24,8 @@ pub(super) struct Body {
     pub(super) registers: Vec<Register>,
     pub(super) code: Vec<Draft>,
     pub(super) loads: Vec<Load>,
+    pub(super) gathers: Vec<Gathered>,
+    pub(super) scatters: Vec<Scattered>,
     /// For each load, whether it is the same for all blocks of a multiple of `period` elements.
     pub(super) kept: Vec<bool>,
     /// What a block must be a multiple of.
@@ -42,6 +44,7 @@ pub(super) enum What {
     Fold(Fold),
     Expand,
     Load(u32),
+    Gather(u32),
     /// Absorbed by a later one.
     Dead,
 }
@@ -56,7 +59,7 @@ pub(super) struct Draft {
 impl Draft {
     pub(super) fn args(&self) -> &[u32] {
         let n = match self.what {
-            What::Load(_) | What::Dead => 0,
+            What::Load(_) | What::Gather(_) | What::Dead => 0,
             What::Unary(_) | What::Fold(_) | What::Expand => 1,
             What::Binary(_) | What::Axpy(_) => 2,
             What::Ternary(_) => 3,
@@ -83,7 +86,7 @@ impl Body {
     pub(super) fn load(&mut self, load: Load, level: Level) -> bool {
         let kept = match load.period() {
             Some(1) => true,
-            Some(period) if level != Level::Row => {
+            Some(period) if period > 1 && level != Level::Row => {
                 let common = least_common_multiple(self.period, period);
                 let kept = common <= LONGEST_PERIOD;
                 if kept {
@@ -98,9 +101,14 @@ impl Body {
         kept
     }
 
+    /// Registers that are read after the last instruction.
+    fn ends(&self) -> impl Iterator<Item = &u32> {
+        self.lates.iter().map(|l| &l.1).chain(self.scatters.iter().map(|s| &s.from))
+    }
+
     pub(super) fn uses(&self) -> Vec<u32> {
         let mut uses = vec![0; self.registers.len()];
-        for &arg in self.code.iter().flat_map(Draft::args).chain(self.lates.iter().map(|l| &l.1)) {
+        for &arg in self.code.iter().flat_map(Draft::args).chain(self.ends()) {
             uses[arg as usize] += 1;
         }
         uses
@@ -184,8 +192,8 @@ impl Body {
                 last[draft.out as usize] = usize::MAX;
             }
         }
-        for late in &self.lates {
-            last[late.1 as usize] = usize::MAX;
+        for &register in self.ends() {
+            last[register as usize] = usize::MAX;
         }
         let mut locations = vec![Location::Unused; self.registers.len()];
         for (location, register) in locations.iter_mut().zip(&self.registers) {

@@ -20,31 +20,35 @@ pub(super) fn join_sums<E: Element>(lowered: &mut Lowered<E>, outputs: &[u32]) {
     let mut reads = vec![0_u32; lowered.buffers.len()];
     let mut made_by: Vec<Option<usize>> = vec![None; lowered.buffers.len()];
     for (i, kernel) in lowered.kernels.iter().enumerate() {
-        kernel.buffers().0.iter().for_each(|&b| reads[b as usize] += 1);
-        if let Kernel::MatMul(product) = kernel
-            && is_candidate(product)
-        {
-            made_by[product.out as usize] = Some(i);
-        }
+        let (read, written) = kernel.buffers();
+        read.iter().for_each(|&b| reads[b as usize] += 1);
+        written.iter().for_each(|&b| made_by[b as usize] = Some(i));
     }
     for &output in outputs {
         reads[output as usize] += 2;
     }
-    let mut joined = vec![false; lowered.kernels.len()];
+    let mut gone = vec![false; lowered.kernels.len()];
     for i in 0..lowered.kernels.len() {
         for (start, product, out) in endings(&lowered.kernels[i]).into_iter().flatten() {
             // The product itself, read by nobody else and as it is.
             let Some(made) = made_by[product as usize].filter(|_| reads[product as usize] == 1) else { continue };
-            let Kernel::MatMul(found) = &lowered.kernels[made] else { unreachable!("only products are noted") };
-            if lowered.buffers[out as usize].len == found.m * found.n {
-                lowered.kernels[i] = Kernel::MatMul(MatMul { out, start: Some(start), ..found.clone() });
-                joined[made] = true;
+            let Kernel::MatMul(found) = &lowered.kernels[made] else { continue };
+            // A factor of zero is no reason for the library to look at the product, which may be infinite.
+            let vanishes = E::from_f64(start.scale) == E::from_f64(0.0);
+            if is_candidate(found) && !vanishes && lowered.buffers[out as usize].len == found.m * found.n {
+                let joined = Kernel::MatMul(MatMul { out, start: Some(start), ..found.clone() });
+                // As early as can be: its factors are larger than what it makes, and near.
+                let early = made_by[start.buffer as usize].is_none_or(|at| at < made);
+                let (here, other) = if early { (made, i) } else { (i, made) };
+                lowered.kernels[here] = joined;
+                gone[other] = true;
+                made_by[out as usize] = Some(here);
                 lowered.buffers[product as usize].len = 0;
                 break;
             }
         }
     }
-    let mut gone = joined.into_iter();
+    let mut gone = gone.into_iter();
     lowered.kernels.retain(|_| !gone.next().unwrap_or(false));
 }
 
@@ -58,7 +62,7 @@ fn is_candidate(product: &MatMul) -> bool {
 fn endings<E: Element>(kernel: &Kernel<E>) -> [Option<(Start, u32, u32)>; 2] {
     let none = [None, None];
     let Kernel::Fused(walk) = kernel else { return none };
-    if !walk.lates.is_empty() {
+    if !walk.lates.is_empty() || !walk.scatters.is_empty() {
         return none;
     }
     let (scale, out, a, b) = match walk.code[..] {

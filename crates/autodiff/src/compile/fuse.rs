@@ -1,9 +1,10 @@
 //! Which ops share a kernel.
 //!
 //! A *group* walks once over a domain of `n` elements, block by block, and computes all its members on a block while
-//! it is in L1. Members are pointwise ops and reductions. If reductions over the last axes are among them, the domain
+//! it is in L1. Members are pointwise ops, reductions, gathers from arrays that are
+//! stored before, and sums by indices. If reductions over the last axes are among them, the domain
 //! is cut in rows of `columns` elements, a block holds whole rows, and members live on one of two levels: one value an
-//! element, or one a row. A reduction over the first axes, or over long rows, is only complete after the last
+//! element, or one a row. A reduction over the first axes, over long rows, or by indices is only complete after the last
 //! block, so nothing in its own group can read it.
 //!
 //! Groups are made from the outputs backwards: a value joins the group that reads it first, so that cheap values are
@@ -74,6 +75,10 @@ pub(super) enum Role {
     Row(usize),
     /// A reduction that is complete only at the end.
     Late,
+    /// Elements of an array by their indices: both stored before.
+    Gather,
+    /// Sums by indices, complete only at the end: the indices are stored before.
+    Scatter,
     None,
 }
 
@@ -81,6 +86,8 @@ pub(super) fn role(graph: &Graph, place: Place) -> Role {
     let node = graph.node(place);
     match &node.kind {
         Kind::Op(Op::Unary(_) | Op::Binary(_) | Op::Select) => Role::Pointwise,
+        Kind::Op(Op::Gather(_)) => Role::Gather,
+        Kind::Op(Op::ScatterAdd { .. }) => Role::Scatter,
         Kind::Op(Op::Sum(axes) | Op::Reduce(_, axes)) => {
             let shape = &graph.node(node.args[0]).shape;
             match trailing(shape, axes) {
@@ -147,7 +154,7 @@ pub(super) fn schedule(legal: &Legal) -> Schedule {
         let first = consumers.get(place).iter().map(|(c, _)| made_by[*c as usize]).max();
         let role = role(graph, place);
         let joined = match (first, role) {
-            (_, Role::None | Role::Late) | (None, _) => None,
+            (_, Role::None | Role::Late | Role::Scatter) | (None, _) => None,
             (Some(step), _) => match &mut steps[step as usize] {
                 Step::Group(group) => {
                     join(legal, &consumers, &made_by, &mut levels, &mut read_levels, group, step, place, role)
@@ -160,13 +167,15 @@ pub(super) fn schedule(legal: &Legal) -> Schedule {
             let node = graph.node(place);
             steps.push(match role {
                 Role::None => Step::Single(place),
-                Role::Pointwise => Step::Group(Group { members: vec![place], n: node.size(), columns: None }),
+                Role::Pointwise | Role::Gather => {
+                    Step::Group(Group { members: vec![place], n: node.size(), columns: None })
+                }
                 Role::Row(columns) => {
                     levels[i] = Level::Row;
                     let n = graph.node(node.args[0]).size();
                     Step::Group(Group { members: vec![place], n, columns: Some(columns) })
                 }
-                Role::Late => {
+                Role::Late | Role::Scatter => {
                     levels[i] = Level::Late;
                     Step::Group(Group { members: vec![place], n: graph.node(node.args[0]).size(), columns: None })
                 }
@@ -210,7 +219,9 @@ fn join(
             continue;
         }
         let reads = match self::role(graph, consumer) {
-            Role::Row(_) => Level::Full,
+            Role::Gather => return false,
+            Role::Scatter if graph.node(consumer).args[1] == arg => return false,
+            Role::Row(_) | Role::Scatter => Level::Full,
             Role::Late => read_levels[consumer as usize],
             _ => levels[consumer as usize],
         };
@@ -231,14 +242,16 @@ fn join(
     }
     let Some(level) = level else { return false };
     match (role, level) {
-        (Role::Pointwise, _) => {}
+        (Role::Pointwise, _) | (Role::Gather, Level::Full) => {}
         (Role::Row(reduced), Level::Row) => {
             if columns != Some(reduced) {
                 return false;
             }
         }
         // The members so far become values of rows.
-        (Role::Row(reduced), Level::Full) if group.columns.is_none() && columns.is_none() => {
+        (Role::Row(reduced), Level::Full)
+            if group.columns.is_none() && columns.is_none() && !is_indexed(graph, &group.members) =>
+        {
             for &member in &group.members {
                 promote(levels, read_levels, member);
             }
@@ -257,6 +270,11 @@ fn join(
     group.members.push(place);
     levels[place as usize] = level;
     true
+}
+
+/// Whether a member goes by indices: those are of elements, not of rows.
+fn is_indexed(graph: &Graph, members: &[Place]) -> bool {
+    members.iter().any(|&member| matches!(role(graph, member), Role::Gather | Role::Scatter))
 }
 
 /// Whether each long row that a late reduction reads element by element is whole rows of so many columns.
@@ -306,7 +324,10 @@ fn merge(legal: &Legal, schedule: &mut Schedule) {
         let (n, columns) = (into.n, into.columns.or(group.columns));
         let compatible = into.columns.is_none() || group.columns.is_none() || into.columns == group.columns;
         // The whole group as it is, or as values of the other's rows.
-        let as_rows = group.columns.is_none() && group.n != n && into.rows() == Some(group.n);
+        let as_rows = group.columns.is_none()
+            && group.n != n
+            && into.rows() == Some(group.n)
+            && !is_indexed(graph, &group.members);
         if n == 0 || !(as_rows || (group.n == n && compatible)) {
             continue;
         }
@@ -317,7 +338,9 @@ fn merge(legal: &Legal, schedule: &mut Schedule) {
         let readable = edges.iter().filter(|e| e.0 == latest).all(|&(_, member, arg)| {
             let base = legal.resolve(arg).0 as usize;
             let reads = match role(graph, member) {
-                Role::Row(_) => Level::Full,
+                Role::Gather => return false,
+                Role::Scatter if graph.node(member).args[1] == arg => return false,
+                Role::Row(_) | Role::Scatter => Level::Full,
                 Role::Late => schedule.read_levels[member as usize],
                 _ => schedule.levels[member as usize],
             };

@@ -4,9 +4,11 @@ use super::body::{Body, Draft, SlotList, What, least_common_multiple};
 use super::fuse::{Group, Level, NONE, Role, Schedule, Step, role};
 use super::graph::{Node, Place};
 use super::kernels::{
-    Fused, Instr, Joined, Kernel, Late, LateKind, Load, MatMul, OpKernel, Part, ScalarInstr, Scalars, Source,
+    Fused, Gathered, Indexed, Instr, Joined, Kernel, Late, LateKind, Load, MatMul, OpKernel, Part, ScalarInstr,
+    Scalars, Scattered, Source,
 };
 use super::legalise::{Legal, Reading, reading, trailing};
+use super::memory::LINE;
 use super::view::View;
 use crate::kernel::{Fold, Ternary};
 use crate::op::{Literal, Op, Reduce, Unary};
@@ -110,7 +112,7 @@ impl Lowering<'_> {
             return self.scalars(group);
         }
         let step = self.schedule.made_by[group.members[0] as usize];
-        let mut body = Body { period: group.columns.unwrap_or(1), ..Body::default() };
+        let mut body = Body { period: group.columns.unwrap_or(1).max(1), ..Body::default() };
         let mut made: FxHashMap<Place, u32> = FxHashMap::default();
         let mut loaded: FxHashMap<(Place, bool), u32> = FxHashMap::default();
         let mut kept_loads: Vec<Draft> = Vec::new();
@@ -118,6 +120,25 @@ impl Lowering<'_> {
             let node = self.node(member).clone();
             let Kind::Op(op) = &node.kind else { unreachable!("members of groups are ops") };
             let level = self.schedule.levels[member as usize];
+            match op {
+                Op::Gather(axis) => {
+                    let source = self.source(node.args[0]).0;
+                    let place = self.indexed(node.args[1], &self.node(node.args[0]).shape.clone(), *axis);
+                    body.gathers.push(Gathered { source, place });
+                    let out = body.push(What::Gather((body.gathers.len() - 1) as u32), level, &[]);
+                    self.stored(&mut body, member, out);
+                    made.insert(member, out);
+                    continue;
+                }
+                Op::ScatterAdd { axis, .. } => {
+                    let (loads, arg) = (&mut kept_loads, node.args[0]);
+                    let from = self.argument(&mut body, &made, &mut loaded, loads, step, arg, Level::Full);
+                    let place = self.indexed(node.args[1], &node.shape, *axis);
+                    body.scatters.push(Scattered { from, out: self.buffer(member), len: node.size(), place });
+                    continue;
+                }
+                _ => {}
+            }
             let reads = match role(&self.legal.graph, member) {
                 Role::Row(_) => Level::Full,
                 Role::Late => self.schedule.read_levels[member as usize],
@@ -147,9 +168,7 @@ impl Lowering<'_> {
                 (Op::Sum(_) | Op::Reduce(..), _) => body.push(What::Fold(fold_of(op)), Level::Row, &args),
                 _ => unreachable!("{op} is not a member of a group"),
             };
-            if self.buffer_of[member as usize] != NONE {
-                body.registers[out as usize].sink = Some(self.buffer_of[member as usize]);
-            }
+            self.stored(&mut body, member, out);
             made.insert(member, out);
         }
         // Values that are the same for all blocks are loaded first, once.
@@ -157,6 +176,19 @@ impl Lowering<'_> {
         body.code = kept_loads;
         body.fuse_multiply_add();
         finish(&body, group, threads)
+    }
+
+    /// Notes where a member's value goes, if it is stored.
+    fn stored(&self, body: &mut Body, member: Place, register: u32) {
+        if self.buffer_of[member as usize] != NONE {
+            body.registers[register as usize].sink = Some(self.buffer_of[member as usize]);
+        }
+    }
+
+    /// Indices, which are contiguous, along an axis of an array.
+    fn indexed(&mut self, indices: Place, shape: &[usize], axis: usize) -> Indexed {
+        let (indices, view) = self.source(indices);
+        Indexed { indices, length: shape[axis], count: size(&view.shape), inner: size(&shape[axis + 1..]) }
     }
 
     /// The register that holds an argument on a level, loaded if it is not made here.
@@ -290,7 +322,7 @@ impl Lowering<'_> {
                 What::Binary(op) => super::kernels::scalar_binary(op, out, a, b),
                 What::Ternary(op) => ScalarInstr::Ternary(op, out, [a, b, c]),
                 What::Axpy(Literal(number)) => ScalarInstr::Axpy(E::from_f64(number), out, [a, b]),
-                What::Fold(_) | What::Expand | What::Dead => unreachable!("no reductions among scalars"),
+                What::Fold(_) | What::Expand | What::Gather(_) | What::Dead => unreachable!("all are pointwise"),
             });
             if let Some(buffer) = body.registers[draft.out as usize].sink {
                 code.push(ScalarInstr::Store { from: out, buffer });
@@ -356,9 +388,6 @@ impl Lowering<'_> {
 /// Elements of L1 that the values of a block may take together.
 const L1: usize = 24 << 10;
 
-/// Bytes of a cache line.
-const LINE: usize = 64;
-
 fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
     let (locations, slots) = body.place();
     let rows = body.registers.iter().any(|r| r.level == Level::Row);
@@ -386,6 +415,7 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
                 What::Fold(fold) => Instr::Fold { fold, out, a },
                 What::Expand => Instr::Expand { out, a },
                 What::Load(load) => Instr::Load { load, row, out },
+                What::Gather(gather) => Instr::Gather { gather, out },
                 What::Dead => unreachable!("filtered"),
             }
         })
@@ -399,7 +429,9 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
     let work: usize = code.iter().map(|i| if i.is_row() { group.n / columns } else { group.n } * i.weight()).sum();
     let kept: usize = lates.iter().map(|l| l.len).sum();
     // Cut by size alone, so that the result does not depend on the number of threads.
-    let chunks = (work >> 16).clamp(1, 16).min(group.n.div_ceil(block)).max(1);
+    // Sums by indices are gathered in one place, in order.
+    let most = if body.scatters.is_empty() { 16 } else { 1 };
+    let chunks = (work >> 16).clamp(1, most).min(group.n.div_ceil(block)).max(1);
     let chunks = if kept * chunks > group.n { 1.max(group.n / kept.max(1)).min(chunks) } else { chunks };
     let per_chunk = group.n.div_ceil(chunks).next_multiple_of(block).max(block);
     let chunks = group.n.div_ceil(per_chunk).max(1);
@@ -414,6 +446,8 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
         period: whole,
         locations,
         loads: body.loads.clone(),
+        gathers: body.gathers.clone(),
+        scatters: body.scatters.clone(),
         lates,
         slots: slots as usize,
         scratch: if chunks > 1 { threads } else { 1 },

@@ -78,12 +78,10 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     };
     tune(a_strides[0] == 1 && k >= 256 && n >= 256);
     let (alpha, beta) = match start {
-        Some((start, scale)) => {
-            out.copy_from_slice(start);
-            (scale, E::from_f64(1.0))
-        }
+        Some((_, scale)) => (scale, E::from_f64(1.0)),
         None => (E::from_f64(1.0), E::from_f64(0.0)),
     };
+    assert!(start.is_none_or(|(start, _)| start.len() == m * n), "a product is added to something of another size");
     let target = Target(out.as_mut_ptr());
     // A piece packs all of the factor that is not cut: cut the one whose packing costs more.
     let by_columns = n >= 32 && (b_strides[1] != 1 || n > 2 * m);
@@ -95,6 +93,13 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
             return;
         }
         let (rows, columns) = if by_columns { (0..m, from..to) } else { (from..to, 0..n) };
+        if let Some((start, _)) = start {
+            for row in rows.clone() {
+                let part = &start[row * n..][columns.clone()];
+                // SAFETY: pieces of C do not overlap, and its length was checked above.
+                unsafe { target.at(row * n + columns.start).copy_from_nonoverlapping(part.as_ptr(), part.len()) };
+            }
+        }
         let (a, b) = (&a[rows.start * a_strides[0]..], &b[columns.start * b_strides[1]..]);
         let [a_strides, b_strides] = [a_strides, b_strides].map(|[r, c]| (r as isize, c as isize));
         // SAFETY: the last elements were checked above, and pieces of C do not overlap.
@@ -134,15 +139,16 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
 fn tune(by_columns: bool) {
     #[cfg(target_arch = "x86_64")]
     {
-        static TUNED: std::sync::Once = std::sync::Once::new();
-        TUNED.call_once(|| {
-            gemmkit::tuning::set_lhs_pack_threshold(if is_x86_feature_detected!("avx512f") { 128 } else { 0 });
+        use gemmkit::tuning::{rhs_pack_threshold, set_lhs_pack_threshold, set_rhs_pack_threshold};
+        static FOUND: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
+        let found = *FOUND.get_or_init(|| {
+            set_lhs_pack_threshold(if is_x86_feature_detected!("avx512f") { 128 } else { 0 });
+            rhs_pack_threshold()
         });
-        gemmkit::tuning::set_rhs_pack_threshold(if by_columns {
-            0
-        } else {
-            gemmkit::tuning::RHS_PACK_THRESHOLD_DEFAULT
-        });
+        let wanted = if by_columns { 0 } else { found };
+        if rhs_pack_threshold() != wanted {
+            set_rhs_pack_threshold(wanted);
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = by_columns;

@@ -135,7 +135,7 @@ pub(super) fn stack<E: Element>(parts: &[&Tensor<E>], axis: usize, shape: Shape)
 /// Reads an index; panics unless it is a whole number below `n`.
 #[track_caller]
 #[inline]
-fn whole_index<E: Element>(index: E, n: usize, op: &str) -> usize {
+pub(crate) fn whole_index<E: Element>(index: E, n: usize, op: &str) -> usize {
     let i = index.to_f64();
     assert!(i >= 0.0 && i < n as f64 && i.fract() == 0.0, "{op}: index {i} is not a whole number below {n}");
     i as usize

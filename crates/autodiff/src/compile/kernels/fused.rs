@@ -2,7 +2,7 @@
 
 use super::super::fuse::Level;
 use super::super::memory::{Bases, Pointer, Shared};
-use super::{Load, Scratch, for_each_chunk, thread_index};
+use super::{Gathered, Load, Scattered, Scratch, for_each_chunk, thread_index};
 use crate::kernel::{Fold, Ternary, neutral};
 use crate::op::{Binary, Literal, Unary};
 use crate::scalar::Element;
@@ -63,6 +63,10 @@ pub(in super::super) enum Instr {
         row: bool,
         out: u32,
     },
+    Gather {
+        gather: u32,
+        out: u32,
+    },
 }
 
 impl Instr {
@@ -73,7 +77,7 @@ impl Instr {
             | Self::Ternary { row, .. }
             | Self::Axpy { row, .. }
             | Self::Load { row, .. } => *row,
-            Self::Fold { .. } | Self::Expand { .. } => false,
+            Self::Fold { .. } | Self::Expand { .. } | Self::Gather { .. } => false,
         }
     }
 
@@ -102,7 +106,7 @@ impl Instr {
                 _ => 16,
             },
             Self::Binary { op: Binary::Pow | Binary::Atan2 | Binary::Hypot, .. } => 32,
-            Self::Binary { op: Binary::Div, .. } => 4,
+            Self::Binary { op: Binary::Div, .. } | Self::Gather { .. } => 4,
             _ => 1,
         }
     }
@@ -148,6 +152,8 @@ pub(in super::super) struct Fused {
     pub(in super::super) period: usize,
     pub(in super::super) locations: Vec<Location>,
     pub(in super::super) loads: Vec<Load>,
+    pub(in super::super) gathers: Vec<Gathered>,
+    pub(in super::super) scatters: Vec<Scattered>,
     pub(in super::super) lates: Vec<Late>,
     pub(in super::super) slots: usize,
     /// Threads that need a scratch of their own.
@@ -169,7 +175,10 @@ impl Fused {
 
     pub(super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
         let mut read: Vec<u32> = self.loads.iter().map(|l| l.buffer).collect();
-        let written: Vec<u32> = self.sinks().chain(self.lates.iter().map(|l| l.out)).collect();
+        read.extend(self.gathers.iter().flat_map(|g| [g.source, g.place.indices]));
+        read.extend(self.scatters.iter().map(|s| s.place.indices));
+        let ends = self.lates.iter().map(|l| l.out).chain(self.scatters.iter().map(|s| s.out));
+        let written: Vec<u32> = self.sinks().chain(ends).collect();
         for location in &self.locations {
             if let Location::Buffer { buffer, .. } = location
                 && !written.contains(buffer)
@@ -192,7 +201,7 @@ impl Fused {
         let each = |instr: &Instr| {
             let n = if instr.is_row() { rows } else { self.n as u64 };
             match instr {
-                Instr::Load { .. } | Instr::Expand { .. } => 0,
+                Instr::Load { .. } | Instr::Gather { .. } | Instr::Expand { .. } => 0,
                 Instr::Unary { op: Unary::StopGradient | Unary::Fill(_), .. } => 0,
                 Instr::Ternary { op: Ternary::Select, .. } => n,
                 Instr::Ternary { .. } | Instr::Axpy { .. } => 2 * n,
@@ -200,7 +209,8 @@ impl Fused {
             }
         };
         let late = |late: &Late| if late.row { rows } else { self.n as u64 };
-        self.code.iter().map(each).sum::<u64>() + self.lates.iter().map(late).sum::<u64>()
+        let ends = self.lates.iter().map(late).sum::<u64>() + (self.scatters.len() * self.n) as u64;
+        self.code.iter().map(each).sum::<u64>() + ends
     }
 
     pub(super) fn describe(&self) -> String {
@@ -218,10 +228,12 @@ impl Fused {
                 },
                 Instr::Axpy { .. } => "axpy".into(),
                 Instr::Fold { fold, .. } => format!("row {}", fold_name(*fold)),
+                Instr::Gather { .. } => "gather".into(),
                 Instr::Expand { .. } | Instr::Load { .. } => continue,
             });
         }
         names.extend(self.lates.iter().map(|l| format!("late {}", fold_name(l.fold))));
+        names.extend(self.scatters.iter().map(|_| "scatter_add".to_string()));
         let more = names.len().saturating_sub(12);
         names.truncate(12);
         let tail = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -237,6 +249,9 @@ impl Fused {
         let per_late = self.late_len();
         for chunk in scratch.late[..per_late * self.chunks].chunks_exact_mut(per_late.max(1)) {
             self.begin(chunk);
+        }
+        for scatter in &self.scatters {
+            bases.write(scatter.out, 0, scatter.len).fill(E::from_f64(0.0));
         }
         if self.n > 0 {
             let slots = Shared::new(&mut scratch.slots[..self.slots * self.block * self.scratch]);
@@ -338,10 +353,12 @@ impl Fused {
             if filled.is_none_or(|at| !(start - at).is_multiple_of(self.period)) {
                 filled = Some(start);
                 for instr in once {
-                    if let Instr::Load { load, out, .. } = *instr {
+                    if let Instr::Load { load, row, out } = *instr {
                         let load = &self.loads[load as usize];
-                        // The whole block, for blocks that may be longer.
-                        load.read(bases.read_all(load.buffer), start, write(out, self.block));
+                        // As much as any block from here on has.
+                        let (start, most) =
+                            if row { (start / self.columns, (to - start) / self.columns) } else { (start, to - start) };
+                        load.read(bases.read_all(load.buffer), start, write(out, self.block.min(most)));
                     }
                 }
             }
@@ -372,6 +389,11 @@ impl Fused {
                         let (n, start) = if row { (rows, start / self.columns) } else { (n, start) };
                         load.read(bases.read_all(load.buffer), start, write(out, n));
                     }
+                    Instr::Gather { gather, out } => {
+                        let gather = &self.gathers[gather as usize];
+                        let (source, indices) = (bases.read_all(gather.source), bases.read_all(gather.place.indices));
+                        gather.read(source, indices, start, write(out, n));
+                    }
                 }
             }
             let mut offset = 0;
@@ -386,6 +408,10 @@ impl Fused {
                     }
                 }
                 offset += late.len;
+            }
+            for scatter in &self.scatters {
+                let (indices, out) = (bases.read_all(scatter.place.indices), bases.write(scatter.out, 0, scatter.len));
+                scatter.add(read(scatter.from, n), indices, start, out);
             }
             for (pointer, location) in pointers.iter_mut().zip(&self.locations) {
                 if let Location::Buffer { level, .. } = location {
@@ -405,7 +431,8 @@ fn out_of(instr: &Instr) -> u32 {
         | Instr::Axpy { out, .. }
         | Instr::Fold { out, .. }
         | Instr::Expand { out, .. }
-        | Instr::Load { out, .. } => out,
+        | Instr::Load { out, .. }
+        | Instr::Gather { out, .. } => out,
     }
 }
 

@@ -150,7 +150,7 @@ impl MatMul {
 }
 
 /// Columns up to which a product of many rows is left to tiles that pack nothing.
-const NARROW: usize = 32;
+pub(in super::super) const NARROW: usize = 32;
 
 /// Multiply-adds up to which packing costs more than it saves.
 const TINY: usize = 1 << 15;
@@ -167,7 +167,8 @@ const FEW: usize = 4;
 /// `C = A·B`.
 pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize, out: &mut [E]) {
     let Product { m, k, n, a, a_strides, b, b_strides, start: _, fork: _, wake: _ } = *p;
-    if k == 0 {
+    debug_assert!(p.start.is_none(), "a product that is added goes to the library");
+    if m * n * k == 0 {
         out.fill(E::from_f64(0.0));
         return;
     }

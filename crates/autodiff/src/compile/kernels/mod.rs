@@ -2,6 +2,7 @@
 //! their own.
 
 mod fused;
+mod indexed;
 mod joined;
 mod matmul;
 mod op;
@@ -10,8 +11,9 @@ mod scalars;
 mod strided;
 
 pub(super) use fused::{Fused, Instr, Late, LateKind, Location};
+pub(super) use indexed::{Gathered, Indexed, Scattered};
 pub(super) use joined::{Joined, Part};
-pub(super) use matmul::{MatMul, Source, Start};
+pub(super) use matmul::{MatMul, NARROW, Source, Start};
 pub(super) use op::OpKernel;
 pub(super) use rows::{Part as RowPart, Rows};
 pub(super) use scalars::{ScalarInstr, Scalars, scalar_binary, scalar_unary};

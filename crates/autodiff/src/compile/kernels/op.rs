@@ -50,8 +50,6 @@ impl OpKernel {
         let arg = |i: usize| &bases.read_all(self.args[i])[..size(&self.shapes[i])];
         let out = bases.write(self.out, 0, size(&self.shape));
         match &self.op {
-            Op::Gather(axis) => movement::gather_into(arg(0), &self.shapes[0], arg(1), *axis, out),
-            Op::ScatterAdd { axis, .. } => movement::scatter_add_into(arg(0), arg(1), *axis, &self.shape, out),
             Op::CumSum { axis, reverse } => {
                 out.copy_from_slice(arg(0));
                 reduce::cumsum_in_place(out, &self.shape, *axis, *reverse);

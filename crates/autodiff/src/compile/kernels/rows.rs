@@ -86,8 +86,9 @@ impl Rows {
         for part in &self.parts {
             match part {
                 Part::Product(product) | Part::Sum(product) => {
-                    read.extend([product.a.buffer, product.b.buffer]);
-                    written.push(product.out);
+                    let (r, w) = product.buffers();
+                    read.extend(r);
+                    written.extend(w);
                 }
                 Part::Walk(walk, _) => {
                     let (r, w) = walk.buffers();

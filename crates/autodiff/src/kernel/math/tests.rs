@@ -37,9 +37,10 @@ fn ulps32(a: f32, exact: f64) -> f64 {
 }
 
 /// Where a function changes from one way of computing it to another.
-const BRANCHES: [f64; 15] = [
+const BRANCHES: [f64; 16] = [
     0.25,
     0.5,
+    0.625,
     0.66,
     1.0,
     2.414_213_562_373_095,

@@ -1,0 +1,186 @@
+//! What executables do beside evaluating op by op (rows that repeat, products that end in a sum, reading and adding by
+//! indices) changes no value.
+
+use autodiff::{Abstract, CompileOptions, Element, Program, Tensor, Value, Var};
+
+type V<'t> = Var<'t, Abstract>;
+
+fn inputs<E: Element>(program: &Program) -> Vec<Tensor<E>> {
+    let wave = |k: usize, shape: &[usize]| {
+        Tensor::from_fn(shape, |i| {
+            let place = i.iter().fold(k as f64, |s, &j| 1.618 * s + j as f64);
+            E::from_f64((place * 0.37).sin() * 0.15)
+        })
+    };
+    program.input_shapes().iter().enumerate().map(|(k, shape)| wave(k, shape)).collect()
+}
+
+/// Both precisions of an executable, on one and two threads, against the interpreter.
+fn agrees(f: &Program, what: &str) {
+    let x = inputs::<f64>(f);
+    let expected = f.run(&x).unwrap();
+    let narrow: Vec<Tensor<f32>> = x.iter().map(Tensor::cast).collect();
+    for threads in [1, 2] {
+        let options = CompileOptions::default().threads(threads);
+        let double = f.compile::<f64>(options).run(&x).unwrap();
+        let single = f.compile::<f32>(options).run(&narrow).unwrap();
+        for ((a, single), b) in double.iter().zip(&single).zip(&expected) {
+            let scale = b.data().iter().fold(0.0_f64, |s, x| s.max(x.abs()));
+            for ((a, single), b) in a.data().iter().zip(single.data()).zip(b.data()) {
+                assert!((a - b).abs() <= 1e-12 * scale, "{what}: {a} and {b}");
+                assert!((f64::from(*single) - b).abs() <= 3e-5 * scale, "{what}: {single} and {b}");
+            }
+        }
+    }
+}
+
+#[test]
+fn repeated_rows_agree_with_the_interpreter_where_blocks_end_inside_them() {
+    // Rows that no block of whole cache lines holds a whole number of, and sums over long rows that end inside one.
+    for (rows, columns, sums) in [(3, 37, 3), (301, 37, 2), (57, 300, 4), (151, 150, 4), (705, 24, 4), (7, 513, 2)] {
+        let f = Program::record_many(&[&[2 * rows, columns], &[columns], &[2 * rows, columns]], |a| {
+            let y = (a[0] + a[1]) * a[2] - a[1];
+            let z = a[0] * a[1];
+            let sums = z.reshape(&[sums, 2 * rows * columns / sums]).sum(&[1]);
+            vec![y, sums, z.sum(&[0]), (a[0] - a[1]).sum(&[1])]
+        })
+        .unwrap();
+        agrees(&f, &format!("{rows} rows of {columns}"));
+    }
+}
+
+#[test]
+fn numbers_and_rows_of_several_periods_repeat_in_one_walk() {
+    for rows in [4, 300, 4096] {
+        let f = Program::record_many(&[&[rows, 6, 8], &[8], &[6, 8], &[]], |a| {
+            let y = a[0] * a[1] + a[2] * a[3];
+            vec![y.sum(&[1, 2]) + a[3], (y - a[3]).tanh()]
+        })
+        .unwrap();
+        agrees(&f, &format!("{rows} rows"));
+        let f = Program::record(&[&[rows, 64], &[]], |a| a[0].sum(&[1]) + a[1]).unwrap();
+        agrees(&f, &format!("a number for each of {rows} rows"));
+    }
+}
+
+#[test]
+fn numbers_and_rows_repeat_where_products_share_a_pass() {
+    let f = Program::record_many(&[&[1000, 784], &[784, 10], &[10], &[]], |a| {
+        let h = (a[0].matmul(&a[1]) + a[2]).tanh();
+        let rows = h.sum(&[1]) * a[3];
+        vec![a[0].transpose().matmul(&(h * rows.reshape(&[1000, 1]))), rows]
+    })
+    .unwrap();
+    assert!(f.compile::<f64>(CompileOptions::default()).explain().contains("at a time"));
+    agrees(&f, "shared rows");
+}
+
+#[test]
+fn rows_of_nothing_compile() {
+    let f = Program::record(&[&[2, 3, 0], &[0, 3], &[0, 3]], |a| a[0] * a[1].transpose() + a[2].transpose()).unwrap();
+    agrees(&f, "nothing");
+}
+
+#[test]
+fn a_product_that_is_only_added_to_something_is_added_in_place() {
+    type Sum = for<'t> fn(V<'t>, V<'t>) -> Vec<V<'t>>;
+    // The array and the product; how many products are added.
+    let sums: [(Sum, usize); 9] = [
+        (|p, ab| vec![p - ab * 0.1], 1),
+        (|p, ab| vec![p + ab], 1),
+        (|p, ab| vec![ab + p], 1),
+        (|p, ab| vec![p - ab], 1),
+        (|p, ab| vec![(p.tanh() + ab).sum_all(), p.tanh().sum_all()], 0),
+        (|p, ab| vec![ab - p], 0),
+        (|_, ab| vec![ab + ab], 0),
+        (|p, ab| vec![p + ab, ab], 0),
+        (|p, ab| vec![p + ab, p - ab], 0),
+    ];
+    for (i, (sum, joined)) in sums.into_iter().enumerate() {
+        let shapes: [&[usize]; 3] = [&[130, 140], &[300, 130], &[300, 140]];
+        let f = Program::record_many(&shapes, |a| sum(a[0], a[1].transpose().matmul(&a[2]))).unwrap();
+        let shown = f.compile::<f64>(CompileOptions::default()).explain();
+        assert_eq!(shown.matches(", added").count(), joined, "sum {i}: {shown}");
+        agrees(&f, &format!("sum {i}"));
+    }
+}
+
+#[test]
+fn products_are_added_to_slices_to_each_other_and_to_what_comes_later() {
+    type Sum = for<'t> fn(&[V<'t>]) -> V<'t>;
+    let sums: [Sum; 3] = [
+        |a| a[0].slice_axis(0, 1..2).reshape(&[130, 140]) - a[1].matmul(&a[2]) * 0.5,
+        |a| a[1].matmul(&a[2]) + a[1].matmul(&a[3].transpose()),
+        |a| a[1].matmul(&a[2]).exp().cumsum(0) + a[1].matmul(&a[3].transpose()),
+    ];
+    for (i, sum) in sums.into_iter().enumerate() {
+        let f = Program::record(&[&[3, 130, 140], &[130, 300], &[300, 140], &[140, 300]], sum).unwrap();
+        let shown = f.compile::<f64>(CompileOptions::default()).explain();
+        assert_eq!(shown.matches(", added").count(), 1, "sum {i}: {shown}");
+        agrees(&f, &format!("sum {i}"));
+    }
+}
+
+#[test]
+fn a_product_that_is_added_no_times_may_still_be_infinite() {
+    for factor in [0.0, 1e-46] {
+        let shapes: [&[usize]; 3] = [&[130, 140], &[130, 300], &[300, 140]];
+        let f = Program::record(&shapes, |a| a[0] + a[1].matmul(&a[2]) * factor).unwrap();
+        let mut x = inputs::<f32>(&f);
+        x[1].data_mut()[0] = f32::INFINITY;
+        let found = f.compile::<f32>(CompileOptions::default()).run(&x).unwrap();
+        assert!(found[0].data()[..140].iter().all(|x| x.is_nan()), "{factor}: {}", found[0].data()[0]);
+    }
+}
+
+#[test]
+fn gathers_are_read_inside_walks_and_agree_with_the_interpreter() {
+    // Arrays [4, 9, 5] and [9], nine indices; the kernels, where they are as few as can be.
+    type Reader = for<'t> fn(V<'t>, V<'t>, V<'t>) -> Vec<V<'t>>;
+    let readers: [(Reader, Option<usize>); 8] = [
+        (|x, _, i| vec![x.gather(&i, 1).tanh() * 2.0], Some(1)),
+        // What is gathered from is computed, and read in order too.
+        (|x, _, i| vec![x.tanh().gather(&i, 1) + x.tanh()], Some(2)),
+        (|x, y, i| vec![y.gather(&i, 0) * y, x.gather(&i, 1).sum(&[2])], Some(2)),
+        // A sum over rows, of which the gather would be one value each.
+        (|x, y, i| vec![x.sum(&[0, 2]) + y.gather(&i, 0).square()], None),
+        (|x, y, i| vec![(x.sum(&[0, 2]) * y).gather(&i, 0).exp().sum_all()], None),
+        // Read twice, stored as well, and by computed indices.
+        (|x, _, i| vec![x.gather(&i, 1).exp() - x.gather(&i, 1), x.gather(&i, 1).transpose()], None),
+        (|x, y, i| vec![x.gather(&(i * -1.0 + 8.0), 1).square(), y.gather(&i, 0)], Some(3)),
+        (|_, y, i| vec![y.gather(&y.gather(&i, 0), 0) + 1.0], Some(2)),
+    ];
+    let indices = Tensor::from_fn(&[9], |i| [3.0, 0.0, 8.0, 8.0, 1.0, 2.0, 7.0, 3.0, 4.0][i[0]]);
+    for (which, (read, kernels)) in readers.into_iter().enumerate() {
+        let f = Program::record_many(&[&[4, 9, 5], &[9], &[9]], |a| read(a[0], a[1], a[2])).unwrap();
+        let mut x = inputs::<f64>(&f);
+        x[1] = Tensor::from_fn(&[9], |i| (i[0] * 5 % 9) as f64);
+        x[2] = indices.clone();
+        let check = |f: &Program, x: &[Tensor<f64>]| {
+            let mut executable = f.compile::<f64>(CompileOptions::default());
+            for (a, b) in executable.run(x).unwrap().iter().zip(&f.run(x).unwrap()) {
+                let near = |(a, b): (&f64, &f64)| (a - b).abs() <= 1e-13 * (1.0 + b.abs());
+                assert!(a.dims() == b.dims() && a.data().iter().zip(b.data()).all(near), "reader {which}: {a} and {b}");
+            }
+            executable.explain()
+        };
+        let shown = check(&f, &x);
+        if let Some(kernels) = kernels {
+            assert!(shown.contains(&format!("in {kernels} kernel")), "reader {which}: {shown}");
+        }
+        // The pullback scatters, and gathers again.
+        let pullback = f.vjp(&[0]).or_else(|_| f.vjp(&[1])).unwrap();
+        let more = pullback.input_shapes().len() - x.len();
+        let mut with = x.clone();
+        with.extend(inputs::<f64>(&pullback).into_iter().rev().take(more).rev());
+        check(&pullback, &with);
+    }
+}
+
+#[test]
+#[should_panic(expected = "gather: index 9 is not a whole number below 9")]
+fn a_gather_inside_a_walk_refuses_an_index_beyond_the_end() {
+    let f = Program::record(&[&[9], &[2]], |a| a[0].gather(&a[1], 0).exp()).unwrap();
+    let x = [Tensor::ones(&[9]), Tensor::new(&[2], vec![1.0, 9.0]).unwrap()];
+    drop(f.compile::<f64>(CompileOptions::default()).run(&x));
+}
