@@ -2,7 +2,8 @@
 
 use super::register::{self, Array, Register, SIDE};
 
-/// An instruction set, as far as the source of a kernel can tell.
+/// An instruction set, as far as the source of a kernel can tell. Whoever calls a kernel for a machine has found that the
+/// processor is one: the registers' functions say nothing of it.
 pub(crate) trait Machine: Copy {
     /// A register of `f64`.
     type Double: Register<f64>;

@@ -11,6 +11,7 @@ pub(crate) mod math;
 mod narrow;
 mod register;
 mod table;
+mod turn;
 mod vector;
 
 pub(crate) use loops::neutral;

@@ -7,7 +7,8 @@
 
 use super::machine::Machine;
 use super::math::Math;
-use super::register::{Register, SIDE};
+use super::register::Register;
+use super::turn::turn;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -206,37 +207,16 @@ const PANEL: usize = 2048;
 
 /// Columns of `B` that are rows in memory, copied to rows of `padded` elements; beyond the width, the last column again.
 #[inline(always)]
-fn turn<'a, E: Math, M: Machine>(
+fn turned<'a, E: Math, M: Machine>(
     p: &Narrow<'_, E>,
     (at, width, padded): (usize, usize, usize),
     inner: &Range<usize>,
     scratch: &'a mut [MaybeUninit<E>; PANEL],
 ) -> &'a [E] {
-    let (count, [_, stride]) = (inner.len(), p.b_strides);
-    let from = &p.b[at * stride + inner.start..];
-    let into = &mut scratch[..count * padded];
-    assert!((width - 1) * stride + count <= from.len() && width <= padded, "a product reads beyond its right factor");
     debug_assert!(p.b_strides[0] == 1, "what is turned stands by columns");
-    let column = |j: usize| j.min(width - 1) * stride;
-    if count < SIDE || padded < SIDE {
-        for (k, row) in into.chunks_exact_mut(padded).enumerate() {
-            for (j, x) in row.iter_mut().enumerate() {
-                x.write(from[column(j) + k]);
-            }
-        }
-    } else {
-        for j in (0..padded).step_by(SIDE) {
-            // The last square overlaps the one before it.
-            let j = j.min(padded - SIDE);
-            for k in (0..count).step_by(SIDE) {
-                let k = k.min(count - SIDE);
-                let rows = std::array::from_fn(|r| from.as_ptr().wrapping_add(column(j + r) + k));
-                // SAFETY: the last element of the last column was checked above; the last that is written is at
-                // `count·padded` at most.
-                unsafe { E::turn::<M>(rows, into.as_mut_ptr().add(k * padded + j).cast::<E>(), padded) };
-            }
-        }
-    }
+    let stride = p.b_strides[1];
+    let into = &mut scratch[..inner.len() * padded];
+    turn::<E, M>(&p.b[at * stride + inner.start..], stride, (width, padded), into);
     // SAFETY: all of it was written.
     unsafe { std::slice::from_raw_parts(into.as_ptr().cast::<E>(), into.len()) }
 }
@@ -275,7 +255,7 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
             let columns = if straight {
                 Columns::of(p, place, &inner, &mut scratch)
             } else {
-                Columns::turned(place, &inner, turn::<E, M>(p, place, &inner, &mut scratch))
+                Columns::turned(place, &inner, turned::<E, M>(p, place, &inner, &mut scratch))
             };
             match padded / lanes {
                 1 => columns.multiply::<M, 1>(p, add, out),

@@ -3,14 +3,17 @@
 use super::loops::{self, Fold, Ternary};
 #[cfg(not(target_arch = "aarch64"))]
 use super::machine::Baseline;
+use super::machine::Machine;
 #[cfg(target_arch = "aarch64")]
 use super::machine::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::machine::{Avx2, Avx512};
 use super::math::Math;
 use super::narrow::{self, Narrow};
+use super::turn;
 use super::vector;
 use crate::op::{Binary, Unary};
+use std::mem::MaybeUninit;
 use std::sync::OnceLock;
 
 /// The loops for one element type and one instruction set.
@@ -33,10 +36,17 @@ pub struct Table<E: 'static> {
     pub(crate) expand: fn(&[E], usize, &mut [E]),
     /// `C = A·B`; `C` is the last argument.
     pub(crate) narrow: fn(&Narrow<'_, E>, &mut [E]),
+    /// `(x, stride, columns, y)`: vectors that stand so far apart, to so many columns of `y`, all of which is written.
+    pub(crate) turn: fn(&[E], usize, usize, &mut [MaybeUninit<E>]),
     /// `(A, stride, x, y)`: `yᵢ = Aᵢ·x` for the rows of `A`.
     pub(crate) dot_rows: fn(&[E], usize, &[E], &mut [E]),
     /// `(A, stride, x, y)`: `y += Σ xₖ·Aₖ` over the rows of `A`.
     pub(crate) sum_rows: fn(&[E], usize, &[E], &mut [E]),
+}
+
+#[inline(always)]
+fn turned<E: Math, M: Machine>(x: &[E], stride: usize, columns: usize, y: &mut [MaybeUninit<E>]) {
+    turn::turn::<E, M>(x, stride, (columns, columns), y);
 }
 
 /// Generates a table: each loop behind a safe function that enters it with the features enabled.
@@ -50,6 +60,7 @@ macro_rules! table {
         table!(@fn fold_columns(fold: Fold, x: &[E], start: usize, acc: &mut [E]) = loops::fold_columns::<E, $machine> $(, $feature)?);
         table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = loops::expand::<E, $machine> $(, $feature)?);
         table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
+        table!(@fn turn(x: &[E], stride: usize, columns: usize, y: &mut [MaybeUninit<E>]) = turned::<E, $machine> $(, $feature)?);
         table!(@fn dot_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::dot_rows::<E, $machine> $(, $feature)?);
         table!(@fn sum_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::sum_rows::<E, $machine> $(, $feature)?);
         Table {
@@ -62,6 +73,7 @@ macro_rules! table {
             fold_columns: fold_columns::<E>,
             expand: expand::<E>,
             narrow: narrow::<E>,
+            turn: turn::<E>,
             dot_rows: dot_rows::<E>,
             sum_rows: sum_rows::<E>,
         }

@@ -6,6 +6,7 @@ use crate::kernel::Narrow;
 use crate::scalar::Element;
 use crate::shape::{Shape, size};
 use crate::tensor::Product;
+use std::mem::MaybeUninit;
 
 /// Where a factor is: the strides of its matrices from row to row and column to column, and from matrix to matrix.
 #[derive(Clone, Debug)]
@@ -161,6 +162,11 @@ fn tiny_turned(m: usize) -> usize {
     if m <= 48 { 1 << 22 } else { 1 << 19 }
 }
 
+/// Elements of a right factor that is turned before the library's kernel reads it, and rows of a product for which that
+/// pays: the library packs it number by number, for which few rows do not make up. Only in `f32` is it slow enough.
+const TURNED: usize = 1 << 15;
+const TURNED_FOR: usize = 512;
+
 /// Rows up to which products of long rows with long rows are dots: tiles of them would be mostly empty.
 const FEW: usize = 4;
 
@@ -222,5 +228,20 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
         });
         return;
     }
+    if !rows_of_b && b_strides[0] == 1 && k * n <= TURNED && m <= TURNED_FOR && size_of::<E>() == size_of::<f32>() {
+        multiply_turned(p, out);
+        return;
+    }
     E::gemm(*p, out);
+}
+
+/// The product, with its small right factor turned before. Apart from [`multiply`], for its scratch is on the stack.
+#[inline(never)]
+fn multiply_turned<E: Element>(p: &Product<'_, E>, out: &mut [E]) {
+    let mut scratch = [const { MaybeUninit::<E>::uninit() }; TURNED];
+    let turned = &mut scratch[..p.k * p.n];
+    (E::kernels().turn)(p.b, p.b_strides[1], p.n, turned);
+    // SAFETY: all of it was written.
+    let b = unsafe { std::slice::from_raw_parts(turned.as_ptr().cast::<E>(), turned.len()) };
+    E::gemm(Product { b, b_strides: [p.n, 1], ..*p }, out);
 }

@@ -11,6 +11,9 @@ macro_rules! exponentials {
         pub(super) mod $module {
             use crate::kernel::machine::Machine;
 
+            /// The logarithm of 2: its first digits, of which multiples are exact, and the rest.
+            pub(in super::super) const LN_2: ($type, $type) = ($hi, $lo);
+
             /// Adding it rounds to an integer, which then stands in the lowest bits.
             const MAGIC: $type = $magic;
 
@@ -30,7 +33,7 @@ macro_rules! exponentials {
             #[inline(always)]
             pub(in super::super) fn reduced<M: Machine>(x: $type) -> ($type, $type) {
                 let k = M::$mul_add(x, std::$type::consts::LOG2_E, MAGIC) - MAGIC;
-                (k, M::$mul_add(k, -$lo, M::$mul_add(k, -$hi, x)))
+                (k, M::$mul_add(k, -LN_2.1, M::$mul_add(k, -LN_2.0, x)))
             }
 
             /// `e^r − 1`
@@ -72,7 +75,7 @@ macro_rules! exponentials {
             pub(in super::super) fn exp_moderate<M: Machine>(x: $type) -> $type {
                 let shifted = M::$mul_add(x, std::$type::consts::LOG2_E, MAGIC);
                 let k = shifted - MAGIC;
-                let p = series::<M>(M::$mul_add(k, -$lo, M::$mul_add(k, -$hi, x)));
+                let p = series::<M>(M::$mul_add(k, -LN_2.1, M::$mul_add(k, -LN_2.0, x)));
                 let scale = power_of_shifted(shifted);
                 M::$mul_add(scale, p, scale)
             }

@@ -1,6 +1,6 @@
 //! `xʸ = e^(y ln x)` with a logarithm of twice the digits: an error of `ln x` is multiplied by as much as 745.
 
-use super::exp::double::{clamped, reduced, scaled, series};
+use super::exp::double::{LN_2, clamped, reduced, scaled, series};
 use super::ln::double::split;
 use crate::kernel::machine::Machine;
 
@@ -18,7 +18,6 @@ fn two_sum(a: f64, b: f64) -> (f64, f64) {
 fn ln_two<M: Machine>(x: f64) -> (f64, f64) {
     /// 2/3 and 2/3 less that.
     const THIRDS: (f64, f64) = (0.666_666_666_666_666_6, 3.700_743_415_417_188e-17);
-    const LN_2: (f64, f64) = (6.931_471_803_691_238e-1, 1.908_214_929_270_587_7e-10);
     let (e, m) = split(x);
     let f = m - 1.0;
     let u = 2.0 + f;
