@@ -29,7 +29,7 @@ pub trait Element:
     /// The loops over contiguous elements for this processor.
     #[doc(hidden)]
     fn kernels() -> &'static crate::kernel::Table<Self>;
-    /// `C = A·B` with strides; the one entrance to the GEMM kernels.
+    /// `C = A·B` or `C = S + c·A·B` with strides; the one entrance to the GEMM kernels.
     #[doc(hidden)]
     fn gemm(product: crate::tensor::Product<'_, Self>, out: &mut [Self]);
 }

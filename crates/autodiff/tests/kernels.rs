@@ -17,12 +17,15 @@ fn inputs<E: Element>(program: &Program) -> Vec<Tensor<E>> {
 
 /// Both precisions of an executable, on one and two threads, against the interpreter.
 fn agrees(f: &Program, what: &str) {
-    let x = inputs::<f64>(f);
-    let expected = f.run(&x).unwrap();
+    agrees_at(f, &inputs::<f64>(f), what);
+}
+
+fn agrees_at(f: &Program, x: &[Tensor<f64>], what: &str) {
+    let expected = f.run(x).unwrap();
     let narrow: Vec<Tensor<f32>> = x.iter().map(Tensor::cast).collect();
     for threads in [1, 2] {
         let options = CompileOptions::default().threads(threads);
-        let double = f.compile::<f64>(options).run(&x).unwrap();
+        let double = f.compile::<f64>(options).run(x).unwrap();
         let single = f.compile::<f32>(options).run(&narrow).unwrap();
         for ((a, single), b) in double.iter().zip(&single).zip(&expected) {
             let scale = b.data().iter().fold(0.0_f64, |s, x| s.max(x.abs()));
@@ -175,6 +178,48 @@ fn gathers_are_read_inside_walks_and_agree_with_the_interpreter() {
         with.extend(inputs::<f64>(&pullback).into_iter().rev().take(more).rev());
         check(&pullback, &with);
     }
+}
+
+#[test]
+fn indices_reach_across_blocks_chunks_and_threads() {
+    // Along each axis, beside sums over the first and the last axes, and over all of a long row.
+    for (shape, axis) in [([37, 301, 13], 0), ([37, 301, 13], 1), ([37, 301, 13], 2), ([2, 9000, 1], 1), ([3, 5, 7], 1)]
+    {
+        let n = shape[axis];
+        let count = if axis == 2 { 13 } else { n / 2 + 1 };
+        let mut seen = shape;
+        seen[axis] = count;
+        let f = Program::record_many(&[&shape, &seen, &[count]], |a| {
+            let part = a[0].gather(&a[2], axis);
+            let y = (part * a[1]).tanh();
+            let scattered = a[0].scatter_add(&a[2], &y, axis);
+            let same = a[2].scatter_add(&a[2], &a[2], 0);
+            vec![part.exp(), scattered, y.sum(&[0]), part.square().sum(&[2]), (part - a[1]).sum(&[1, 2]), same]
+        })
+        .unwrap();
+        let mut x = inputs::<f64>(&f);
+        x[2] = Tensor::from_fn(&[count], |i| (i[0] * 7 % count) as f64);
+        agrees_at(&f, &x, &format!("{shape:?} along {axis}"));
+        let pullback = f.vjp(&[0, 1]).unwrap();
+        let mut with = inputs::<f64>(&pullback);
+        with[2] = x[2].clone();
+        agrees_at(&pullback, &with, &format!("the pullback of {shape:?} along {axis}"));
+    }
+}
+
+#[test]
+fn single_numbers_by_indices_stay_with_the_interpreter() {
+    let f = Program::record_many(&[&[5], &[], &[]], |a| {
+        let x = a[0].gather(&a[1], 0);
+        let y = (0..50).fold(x, |y, _| (y * a[2]).sin() + x);
+        vec![y, a[0].scatter_add(&a[1], &y, 0)]
+    })
+    .unwrap();
+    let mut x = inputs::<f64>(&f);
+    x[1] = Tensor::from(3.0);
+    agrees_at(&f, &x, "single numbers");
+    let shown = f.compile::<f64>(CompileOptions::default()).explain();
+    assert!(shown.contains("instructions on single numbers"), "{shown}");
 }
 
 #[test]

@@ -54,7 +54,10 @@ pub(super) fn join_sums<E: Element>(lowered: &mut Lowered<E>, outputs: &[u32]) {
 
 /// Whether a product is left to the library's kernel, and its result is large.
 fn is_candidate(product: &MatMul) -> bool {
-    product.is_blocked() && product.m * product.n >= LARGE && product.lead.iter().all(|&n| n == 1)
+    product.start.is_none()
+        && product.is_blocked()
+        && product.m * product.n >= LARGE
+        && product.lead.iter().all(|&n| n == 1)
 }
 
 /// If all that a walk does is a sum: what may be the product's start, the buffer of the product and that of the result,

@@ -19,6 +19,9 @@ use crate::program::Kind;
 /// The most elements of a row that is reduced within a block.
 pub(super) const LONGEST_ROW: usize = 8192;
 
+/// The most elements of a walk that sums by indices, unless it does nothing else.
+const SERIAL: usize = 1 << 14;
+
 /// Where a member's value lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Level {
@@ -47,6 +50,10 @@ pub(super) struct Group {
     pub(super) n: usize,
     /// Elements of a row, if the domain is cut in rows.
     pub(super) columns: Option<usize>,
+    /// Whether a member goes by indices: those are of elements, not of rows.
+    indexed: bool,
+    /// Whether a member sums by indices, which keeps the walk from being shared between threads.
+    scatters: bool,
 }
 
 impl Group {
@@ -167,17 +174,21 @@ pub(super) fn schedule(legal: &Legal) -> Schedule {
             let node = graph.node(place);
             steps.push(match role {
                 Role::None => Step::Single(place),
-                Role::Pointwise | Role::Gather => {
-                    Step::Group(Group { members: vec![place], n: node.size(), columns: None })
-                }
+                Role::Pointwise | Role::Gather => Step::Group(Group {
+                    members: vec![place],
+                    n: node.size(),
+                    indexed: role == Role::Gather,
+                    ..Group::default()
+                }),
                 Role::Row(columns) => {
                     levels[i] = Level::Row;
                     let n = graph.node(node.args[0]).size();
-                    Step::Group(Group { members: vec![place], n, columns: Some(columns) })
+                    Step::Group(Group { members: vec![place], n, columns: Some(columns), ..Group::default() })
                 }
                 Role::Late | Role::Scatter => {
                     levels[i] = Level::Late;
-                    Step::Group(Group { members: vec![place], n: graph.node(node.args[0]).size(), columns: None })
+                    let (n, scatters) = (graph.node(node.args[0]).size(), role == Role::Scatter);
+                    Step::Group(Group { members: vec![place], n, indexed: scatters, scatters, ..Group::default() })
                 }
             });
             (steps.len() - 1) as u32
@@ -212,6 +223,11 @@ fn join(
     role: Role,
 ) -> bool {
     let graph = &legal.graph;
+    // Single numbers are for the interpreter, and what is large is for several threads.
+    let indexed = group.indexed || role == Role::Gather;
+    if indexed && group.n == 1 || group.scatters && group.n > SERIAL {
+        return false;
+    }
     let mut columns = group.columns;
     let mut level = None;
     for &(consumer, arg) in consumers.get(place) {
@@ -249,9 +265,7 @@ fn join(
             }
         }
         // The members so far become values of rows.
-        (Role::Row(reduced), Level::Full)
-            if group.columns.is_none() && columns.is_none() && !is_indexed(graph, &group.members) =>
-        {
+        (Role::Row(reduced), Level::Full) if group.columns.is_none() && columns.is_none() && !group.indexed => {
             for &member in &group.members {
                 promote(levels, read_levels, member);
             }
@@ -267,14 +281,10 @@ fn join(
         return false;
     }
     group.columns = columns;
+    group.indexed = indexed;
     group.members.push(place);
     levels[place as usize] = level;
     true
-}
-
-/// Whether a member goes by indices: those are of elements, not of rows.
-fn is_indexed(graph: &Graph, members: &[Place]) -> bool {
-    members.iter().any(|&member| matches!(role(graph, member), Role::Gather | Role::Scatter))
 }
 
 /// Whether each long row that a late reduction reads element by element is whole rows of so many columns.
@@ -322,12 +332,13 @@ fn merge(legal: &Legal, schedule: &mut Schedule) {
         let Some(latest) = edges.iter().map(|e| e.0).max() else { continue };
         let Step::Group(into) = &schedule.steps[latest as usize] else { continue };
         let (n, columns) = (into.n, into.columns.or(group.columns));
+        let scatters = into.scatters || group.scatters;
+        if (into.indexed || group.indexed) && n == 1 || scatters && n > SERIAL {
+            continue;
+        }
         let compatible = into.columns.is_none() || group.columns.is_none() || into.columns == group.columns;
         // The whole group as it is, or as values of the other's rows.
-        let as_rows = group.columns.is_none()
-            && group.n != n
-            && into.rows() == Some(group.n)
-            && !is_indexed(graph, &group.members);
+        let as_rows = group.columns.is_none() && group.n != n && into.rows() == Some(group.n) && !group.indexed;
         if n == 0 || !(as_rows || (group.n == n && compatible)) {
             continue;
         }
@@ -364,6 +375,8 @@ fn merge(legal: &Legal, schedule: &mut Schedule) {
         }
         if let Step::Group(into) = &mut schedule.steps[latest as usize] {
             into.columns = columns;
+            into.indexed |= group.indexed;
+            into.scatters |= group.scatters;
             into.members.extend(group.members);
         }
         target[index] = latest;

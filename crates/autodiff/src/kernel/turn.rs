@@ -17,9 +17,10 @@ pub(super) fn turn<E: Math, M: Machine>(
     (width, padded): (usize, usize),
     into: &mut [MaybeUninit<E>],
 ) {
-    if padded == 0 || into.is_empty() {
+    if into.is_empty() {
         return;
     }
+    assert!(padded > 0, "a transposition to no columns");
     let count = into.len() / padded;
     assert!(
         (1..=padded).contains(&width) && count * padded == into.len() && (width - 1) * stride + count <= from.len(),

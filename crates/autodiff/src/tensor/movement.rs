@@ -149,7 +149,7 @@ pub(super) fn gather<E: Element>(x: &Tensor<E>, indices: &Tensor<E>, axis: usize
 }
 
 #[track_caller]
-pub(crate) fn gather_into<E: Element>(x: &[E], dims: &[usize], indices: &[E], axis: usize, out: &mut [E]) {
+fn gather_into<E: Element>(x: &[E], dims: &[usize], indices: &[E], axis: usize, out: &mut [E]) {
     let (n, inner) = (dims[axis], size(&dims[axis + 1..]));
     if inner == 0 {
         return;
@@ -176,7 +176,7 @@ pub(super) fn scatter_add<E: Element>(
 }
 
 #[track_caller]
-pub(crate) fn scatter_add_into<E: Element>(updates: &[E], indices: &[E], axis: usize, shape: &[usize], out: &mut [E]) {
+fn scatter_add_into<E: Element>(updates: &[E], indices: &[E], axis: usize, shape: &[usize], out: &mut [E]) {
     let (n, inner) = (shape[axis], size(&shape[axis + 1..]));
     out.fill(E::from_f64(0.0));
     if inner == 0 {

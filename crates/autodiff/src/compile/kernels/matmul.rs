@@ -44,7 +44,8 @@ pub(in super::super) struct MatMul {
 
 impl MatMul {
     pub(super) fn flops(&self) -> u64 {
-        let sums = if self.start.is_some() { 2 * self.m * self.n } else { 0 };
+        // As of the sum, and of the product with its factor if there is one.
+        let sums = self.start.map_or(0, |s| if s.scale.abs() == 1.0 { 1 } else { 2 }) * self.m * self.n;
         (2 * size(&self.lead) * self.m * self.n * self.k + sums) as u64
     }
 

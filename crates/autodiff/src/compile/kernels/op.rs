@@ -1,4 +1,4 @@
-//! Ops with a kernel of their own: indexing, running sums, paddings with gaps, linear systems, users' ops.
+//! Ops with a kernel of their own: running sums, paddings with gaps, linear systems, users' ops.
 
 use super::super::memory::Bases;
 use crate::op::Op;
