@@ -26,12 +26,16 @@ impl Indexed {
         (start, n): (usize, usize),
         mut f: impl FnMut(std::ops::Range<usize>, usize),
     ) {
-        let (mut row, mut column, mut at) = (start / self.inner, start % self.inner, 0);
+        let (row, mut column, mut at) = (start / self.inner, start % self.inner, 0);
+        let (mut outer, mut which) = (row / self.count, row % self.count);
         while at < n {
             let len = (n - at).min(self.inner - column);
-            let index = whole_index(indices[row % self.count], self.length, op);
-            f(at..at + len, (row / self.count * self.length + index) * self.inner + column);
-            (row, column, at) = (row + 1, 0, at + len);
+            let index = whole_index(indices[which], self.length, op);
+            f(at..at + len, (outer * self.length + index) * self.inner + column);
+            (which, column, at) = (which + 1, 0, at + len);
+            if which == self.count {
+                (which, outer) = (0, outer + 1);
+            }
         }
     }
 }
