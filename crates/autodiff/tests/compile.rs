@@ -2,6 +2,9 @@
 
 use autodiff::{Abstract, CompileOptions, Element, Error, Executable, Program, Tensor, Value, Var};
 
+mod support;
+use support::inputs;
+
 /// An MLP with tanh, cross-entropy with weights: the loss, parameters first.
 fn loss<'t>(
     p: &[Var<'t, Abstract>],
@@ -36,16 +39,6 @@ fn record(shapes: &[Vec<usize>], f: impl for<'t> FnOnce(&[Var<'t, Abstract>]) ->
 
 fn network() -> Program {
     record(&shapes(), |x| vec![loss(&x[..6], &x[6], &x[7], &x[8])])
-}
-
-fn inputs<E: Element>(program: &Program) -> Vec<Tensor<E>> {
-    let wave = |k: usize, shape: &[usize]| {
-        Tensor::from_fn(shape, |i| {
-            let place = i.iter().fold(k as f64, |s, &j| 1.618 * s + j as f64);
-            E::from_f64((place * 0.37).sin() * 0.15)
-        })
-    };
-    program.input_shapes().iter().enumerate().map(|(k, shape)| wave(k, shape)).collect()
 }
 
 /// Flops of the products of one layer stack: forward, and the two of each layer backward.

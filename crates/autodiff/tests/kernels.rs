@@ -1,19 +1,12 @@
 //! What executables do beside evaluating op by op (rows that repeat, products that end in a sum, reading and adding by
 //! indices) changes no value.
 
-use autodiff::{Abstract, CompileOptions, Element, Program, Tensor, Value, Var};
+use autodiff::{Abstract, CompileOptions, Program, Tensor, Value, Var};
+
+mod support;
+use support::inputs;
 
 type V<'t> = Var<'t, Abstract>;
-
-fn inputs<E: Element>(program: &Program) -> Vec<Tensor<E>> {
-    let wave = |k: usize, shape: &[usize]| {
-        Tensor::from_fn(shape, |i| {
-            let place = i.iter().fold(k as f64, |s, &j| 1.618 * s + j as f64);
-            E::from_f64((place * 0.37).sin() * 0.15)
-        })
-    };
-    program.input_shapes().iter().enumerate().map(|(k, shape)| wave(k, shape)).collect()
-}
 
 /// Both precisions of an executable, on one and two threads, against the interpreter.
 fn agrees(f: &Program, what: &str) {

@@ -43,7 +43,6 @@ pub(super) fn join_sums<E: Element>(lowered: &mut Lowered<E>, outputs: &[u32]) {
                 lowered.kernels[here] = joined;
                 gone[other] = true;
                 made_by[out as usize] = Some(here);
-                lowered.buffers[product as usize].len = 0;
                 break;
             }
         }

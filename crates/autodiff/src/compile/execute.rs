@@ -109,9 +109,9 @@ impl Program {
         own_outputs(&mut legal);
         let schedule = fuse::schedule(&legal);
         let mut lowered = lower::<E>(&legal, &schedule, threads);
-        let outputs: Vec<u32> =
-            legal.graph.outputs.iter().map(|&o| lowered.buffer_of[legal.resolve(o).0 as usize]).collect();
-        endings::join_sums(&mut lowered, &outputs);
+        let buffer = |place: &Place| lowered.buffer_of[legal.resolve(*place).0 as usize];
+        let ends = [&legal.graph.inputs, &legal.graph.outputs].map(|p| p.iter().map(buffer).collect::<Vec<u32>>());
+        endings::join_sums(&mut lowered, &ends[1]);
         lowered.kernels = block::share_rows(lowered.kernels, &lowered.buffers, threads);
         drop(schedule);
 
@@ -127,12 +127,9 @@ impl Program {
                 Kind::Op(_) => None,
             };
         }
-        for (i, &output) in legal.graph.outputs.iter().enumerate() {
-            homes[lowered.buffer_of[legal.resolve(output).0 as usize] as usize] = Some(Home::Output(i));
+        for (i, &output) in ends[1].iter().enumerate() {
+            homes[output as usize] = Some(Home::Output(i));
         }
-        let buffer = |place: Place| lowered.buffer_of[legal.resolve(place).0 as usize];
-        let ends =
-            [&legal.graph.inputs, &legal.graph.outputs].map(|places| places.iter().map(|&p| buffer(p)).collect());
         let arena = plan(&lowered.buffers, &mut homes, &lowered.kernels);
         let (mut slots, mut late, mut registers) = (0, 0, 0);
         for kernel in &lowered.kernels {

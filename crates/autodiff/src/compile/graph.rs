@@ -123,13 +123,9 @@ impl Graph {
         cost
     }
 
-    /// Passes the nodes one by one to `f`, which puts each into a builder and says where; then drops what is dead.
-    pub(super) fn rebuild(&self, fold: Fold, f: impl FnMut(&mut Builder, Place, &Node, &[Place]) -> Place) -> Self {
-        self.rebuild_and_tell(fold, f).0
-    }
-
-    /// [`rebuild`](Self::rebuild), and whether anything but what was given was put.
-    pub(super) fn rebuild_and_tell(
+    /// Passes the nodes one by one to `f`, which puts each into a builder and says where; then drops what is dead. Says
+    /// whether anything but what was given was put.
+    pub(super) fn rebuild(
         &self,
         fold: Fold,
         mut f: impl FnMut(&mut Builder, Place, &Node, &[Place]) -> Place,

@@ -30,7 +30,8 @@ pub(super) fn plan<E: Element>(buffers: &[Buffer], homes: &mut [Option<Home>], k
     }
     let unit = LINE / size_of::<E>();
     // Buffers by the kernel that makes them; at each step, the ones whose last reader is behind are free again.
-    let mut order: Vec<usize> = (0..buffers.len()).filter(|&b| homes[b].is_none()).collect();
+    // What no kernel uses any more has no place.
+    let mut order: Vec<usize> = (0..buffers.len()).filter(|&b| homes[b].is_none() && first[b] != usize::MAX).collect();
     order.sort_by_key(|&b| (first[b], Reverse(buffers[b].len)));
     let mut live = BinaryHeap::new();
     let mut gaps = Gaps::default();

@@ -144,23 +144,18 @@ pub(crate) fn whole_index<E: Element>(index: E, n: usize, op: &str) -> usize {
 #[track_caller]
 pub(super) fn gather<E: Element>(x: &Tensor<E>, indices: &Tensor<E>, axis: usize, shape: Shape) -> Tensor<E> {
     let mut out = vec![E::from_f64(0.0); size(&shape)];
-    gather_into(x.data(), x.dims(), indices.data(), axis, &mut out);
-    Tensor::from_parts(shape, out)
-}
-
-#[track_caller]
-fn gather_into<E: Element>(x: &[E], dims: &[usize], indices: &[E], axis: usize, out: &mut [E]) {
-    let (n, inner) = (dims[axis], size(&dims[axis + 1..]));
-    if inner == 0 {
-        return;
+    let (n, inner) = (x.dims()[axis], size(&x.dims()[axis + 1..]));
+    if out.is_empty() {
+        return Tensor::from_parts(shape, out);
     }
     let mut rows = out.chunks_exact_mut(inner);
-    for outer in 0..size(&dims[..axis]) {
-        for &index in indices {
+    for outer in 0..size(&x.dims()[..axis]) {
+        for &index in indices.data() {
             let start = (outer * n + whole_index(index, n, "gather")) * inner;
-            rows.next().unwrap_or_default().copy_from_slice(&x[start..start + inner]);
+            rows.next().unwrap_or_default().copy_from_slice(&x.data()[start..start + inner]);
         }
     }
+    Tensor::from_parts(shape, out)
 }
 
 #[track_caller]
@@ -171,24 +166,18 @@ pub(super) fn scatter_add<E: Element>(
     shape: Shape,
 ) -> Tensor<E> {
     let mut out = vec![E::from_f64(0.0); size(&shape)];
-    scatter_add_into(updates.data(), indices.data(), axis, &shape, &mut out);
-    Tensor::from_parts(shape, out)
-}
-
-#[track_caller]
-fn scatter_add_into<E: Element>(updates: &[E], indices: &[E], axis: usize, shape: &[usize], out: &mut [E]) {
     let (n, inner) = (shape[axis], size(&shape[axis + 1..]));
-    out.fill(E::from_f64(0.0));
-    if inner == 0 {
-        return;
+    if updates.is_empty() {
+        return Tensor::from_parts(shape, out);
     }
-    let mut runs = updates.chunks_exact(inner);
+    let mut runs = updates.data().chunks_exact(inner);
     for outer in 0..size(&shape[..axis]) {
-        for &index in indices {
+        for &index in indices.data() {
             let start = (outer * n + whole_index(index, n, "scatter_add")) * inner;
             for (o, &u) in out[start..start + inner].iter_mut().zip(runs.next().unwrap_or_default()) {
                 *o += u;
             }
         }
     }
+    Tensor::from_parts(shape, out)
 }

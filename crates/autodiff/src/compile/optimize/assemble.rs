@@ -42,7 +42,7 @@ pub(super) fn paddings(graph: &Graph, fold: Fold) -> Option<Graph> {
     let mut any = false;
     // Old places to new ones, for terms that are reached from a root further on.
     let mut places: Vec<Place> = vec![0; graph.nodes.len()];
-    let joined = graph.rebuild(fold, |builder, i, node, args| {
+    let (joined, _) = graph.rebuild(fold, |builder, i, node, args| {
         // Inputs and constants are put without passing here: their places are known from who uses them.
         for (&old, &new) in node.args.iter().zip(args) {
             places[old as usize] = new;

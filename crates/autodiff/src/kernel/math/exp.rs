@@ -17,16 +17,10 @@ macro_rules! exponentials {
             /// Adding it rounds to an integer, which then stands in the lowest bits.
             const MAGIC: $type = $magic;
 
-            /// `2^k` for an integer `k` inside the range of exponents, given `k` + [`MAGIC`].
-            #[inline(always)]
-            fn power_of_shifted(k: $type) -> $type {
-                $type::from_bits(k.to_bits().wrapping_shl($mantissa).wrapping_add($bias << $mantissa))
-            }
-
             /// `2^k` for an integer `k` inside the range of exponents.
             #[inline(always)]
             fn power_of_two(k: $type) -> $type {
-                power_of_shifted(k + MAGIC)
+                $type::from_bits((k + MAGIC).to_bits().wrapping_shl($mantissa).wrapping_add($bias << $mantissa))
             }
 
             /// `(k, r)`
@@ -73,11 +67,9 @@ macro_rules! exponentials {
             /// `eˣ`, for an `x` at which neither it nor its reciprocal is near the ends of the range.
             #[inline(always)]
             pub(in super::super) fn exp_moderate<M: Machine>(x: $type) -> $type {
-                let shifted = M::$mul_add(x, std::$type::consts::LOG2_E, MAGIC);
-                let k = shifted - MAGIC;
-                let p = series::<M>(M::$mul_add(k, -LN_2.1, M::$mul_add(k, -LN_2.0, x)));
-                let scale = power_of_shifted(shifted);
-                M::$mul_add(scale, p, scale)
+                let (k, r) = reduced::<M>(x);
+                let scale = power_of_two(k);
+                M::$mul_add(scale, series::<M>(r), scale)
             }
 
             /// `eˣ − 1`

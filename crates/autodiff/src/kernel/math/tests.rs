@@ -130,9 +130,14 @@ fn specials<E: Math>() -> Vec<E> {
 /// The loops of a table on special values, against the element's own functions: the same kind of value, the same sign,
 /// and near.
 fn loops_on_specials<E: Math>(table: &Table<E>) {
+    let (epsilon, smallest) = if size_of::<E>() == size_of::<f32>() {
+        (8.0 * f64::from(f32::EPSILON), f64::from(f32::from_bits(1)))
+    } else {
+        (8.0 * f64::EPSILON, f64::from_bits(1))
+    };
     let agree = |a: E, b: E, what: String| {
         let (a, b) = (a.to_f64(), b.to_f64());
-        let near = (a - b).abs() <= b.abs() * 1e-6 || (a - b).abs() <= 4.0 * f64::from(f32::MIN_POSITIVE) * 1e-7;
+        let near = (a - b).abs() <= (b.abs() * epsilon).max(4.0 * smallest);
         let same = a.is_nan() && b.is_nan() || (a == b || near) && a.is_sign_negative() == b.is_sign_negative();
         assert!(same, "{what}: {a} instead of {b} ({})", table.name);
     };
