@@ -15,6 +15,9 @@ const LARGE: usize = 256 << 10;
 /// Bytes of a block's rows: they and what is made of them stay in the second cache.
 const BLOCK: usize = 256 << 10;
 
+/// Fewer rows than a block has, unless it has all of them.
+const ROWS: usize = 16;
+
 /// The kernels, those that gain from it joined; the order changes only where nothing depends on it.
 pub(super) fn share_rows<E: Element>(kernels: Vec<Kernel<E>>, buffers: &[Buffer], threads: usize) -> Vec<Kernel<E>> {
     let mut done: Vec<Kernel<E>> = Vec::with_capacity(kernels.len());
@@ -94,8 +97,8 @@ impl Group {
                 Fate::Before => {}
                 Fate::After => late.extend(written),
                 Fate::Inside(part) => match &**part {
-                    RowPart::Sum(_) => late.extend(written),
-                    RowPart::Product(_) => by_rows.extend(written),
+                    RowPart::Sum(..) => late.extend(written),
+                    RowPart::Product(..) => by_rows.extend(written),
                     RowPart::Walk(walk, _) => {
                         let lates: Vec<u32> = walk.lates.iter().map(|l| l.out).collect();
                         by_rows.extend(written.into_iter().filter(|b| !lates.contains(b)));
@@ -104,7 +107,7 @@ impl Group {
                 },
             }
             if let Fate::Inside(part) = &fate
-                && let RowPart::Product(p) | RowPart::Sum(p) = &**part
+                && let RowPart::Product(p, _) | RowPart::Sum(p, _) = &**part
             {
                 reads_of_matrix += usize::from(p.a.buffer == matrix) + usize::from(p.b.buffer == matrix);
             }
@@ -132,11 +135,12 @@ impl Group {
                 };
                 let concerns = a || b || p.a.buffer == matrix;
                 if concerns && p.m == self.rows && !b && whole(p.a.buffer, p.a.offset, p.a.strides[0]) {
-                    return Some(RowPart::Product(p.clone()));
+                    return Some(RowPart::Product(p.clone(), p.packed_len::<E>(ROWS)));
                 }
                 let fits =
                     whole(p.a.buffer, p.a.offset, p.a.strides[1]) && whole(p.b.buffer, p.b.offset, p.b.strides[0]);
-                ((a || b) && p.k == self.rows && fits && p.can_add_inner()).then(|| RowPart::Sum(p.clone()))
+                ((a || b) && p.k == self.rows && fits && p.can_add_inner())
+                    .then(|| RowPart::Sum(p.clone(), p.adds_turned::<E>(ROWS)))
             }
             Kernel::Fused(walk) if walk.n > 0 && walk.n.is_multiple_of(self.rows) => {
                 let columns = walk.n / self.rows;

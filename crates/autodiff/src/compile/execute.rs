@@ -219,8 +219,8 @@ impl<E: Element> Executable<E> {
             arena: Arena::new(compiled.arena),
             bases: Bases::new(compiled.buffers.len()),
             scratch: Scratch {
-                slots: vec![E::default(); compiled.slots],
-                late: vec![E::default(); compiled.late],
+                slots: Arena::new(compiled.slots),
+                late: Arena::new(compiled.late),
                 pointers: vec![Pointer::none(); compiled.registers],
             },
         };

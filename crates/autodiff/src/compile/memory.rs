@@ -119,3 +119,16 @@ impl<E: Element> Arena<E> {
         self.data.as_mut_ptr().wrapping_add(self.first)
     }
 }
+
+impl<E> std::ops::Deref for Arena<E> {
+    type Target = [E];
+    fn deref(&self) -> &[E] {
+        &self.data[self.first..]
+    }
+}
+
+impl<E> std::ops::DerefMut for Arena<E> {
+    fn deref_mut(&mut self) -> &mut [E] {
+        &mut self.data[self.first..]
+    }
+}

@@ -27,6 +27,15 @@ pub(crate) trait Register<E>: Copy {
     unsafe fn store_first(self, at: *mut E, count: usize);
     /// `a·b + c`
     fn mul_add(a: Self, b: Self, c: Self) -> Self;
+    /// The sum of two.
+    fn plus(self, other: Self) -> Self;
+    /// The sum of all lanes, halves with halves.
+    fn sum(self) -> E;
+    /// The sums of four, which together may take less.
+    #[inline(always)]
+    fn sums(four: [Self; 4]) -> [E; 4] {
+        four.map(Self::sum)
+    }
 }
 
 /// Lanes that the compiler makes registers of.
@@ -69,6 +78,22 @@ macro_rules! arrays {
             fn mul_add(a: Self, b: Self, c: Self) -> Self {
                 Self(std::array::from_fn(|i| if FUSED { a.0[i].mul_add(b.0[i], c.0[i]) } else { a.0[i] * b.0[i] + c.0[i] }))
             }
+            #[inline(always)]
+            fn plus(self, other: Self) -> Self {
+                Self(std::array::from_fn(|i| self.0[i] + other.0[i]))
+            }
+            #[inline(always)]
+            fn sum(self) -> $type {
+                let mut lanes = self.0;
+                let mut half = N / 2;
+                while half > 0 {
+                    for i in 0..half {
+                        lanes[i] += lanes[i + half];
+                    }
+                    half /= 2;
+                }
+                lanes[0]
+            }
         }
     )*};
 }
@@ -97,12 +122,17 @@ pub(super) unsafe fn turn<E: Copy>(from: [*const E; SIDE], into: *mut E, stride:
 pub(super) mod x86 {
     use super::{Register, SIDE};
     use std::arch::x86_64::{
-        __m256, __m256d, __m256i, __m512, __m512d, _mm256_fmadd_pd, _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps,
-        _mm256_loadu_si256, _mm256_maskload_pd, _mm256_maskload_ps, _mm256_maskstore_pd, _mm256_maskstore_ps,
-        _mm256_permute2f128_pd, _mm256_permute2f128_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_shuffle_ps,
-        _mm256_storeu_pd, _mm256_storeu_ps, _mm256_unpackhi_pd, _mm256_unpackhi_ps, _mm256_unpacklo_pd,
-        _mm256_unpacklo_ps, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mask_storeu_pd,
-        _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_set1_pd, _mm512_set1_ps,
+        __m256, __m256d, __m256i, __m512, __m512d, _mm_add_pd, _mm_add_ps, _mm_add_sd, _mm_add_ss, _mm_cvtsd_f64,
+        _mm_cvtss_f32, _mm_movehl_ps, _mm_shuffle_ps, _mm_storeu_ps, _mm_unpackhi_pd, _mm256_add_pd, _mm256_add_ps,
+        _mm256_castpd256_pd128, _mm256_castps256_ps128, _mm256_extractf128_pd, _mm256_extractf128_ps, _mm256_fmadd_pd,
+        _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_pd, _mm256_maskload_ps,
+        _mm256_maskstore_pd, _mm256_maskstore_ps, _mm256_permute2f128_pd, _mm256_permute2f128_ps, _mm256_set1_pd,
+        _mm256_set1_ps, _mm256_shuffle_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm256_unpackhi_pd, _mm256_unpackhi_ps,
+        _mm256_unpacklo_pd, _mm256_unpacklo_ps, _mm512_add_pd, _mm512_add_ps, _mm512_castpd512_pd256,
+        _mm512_castps512_ps128, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps,
+        _mm512_mask_storeu_pd, _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_permute_pd,
+        _mm512_permute_ps, _mm512_permutexvar_pd, _mm512_permutexvar_ps, _mm512_reduce_add_pd, _mm512_reduce_add_ps,
+        _mm512_set_epi32, _mm512_set_epi64, _mm512_set1_pd, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_shuffle_f64x2,
         _mm512_storeu_pd, _mm512_storeu_ps,
     };
 
@@ -128,7 +158,7 @@ pub(super) mod x86 {
     }
 
     macro_rules! registers {
-        ($register:ident of $lanes:literal $type:ident, mask $kind:ident $mask:ident: $set:ident $load:ident $load_first:ident $store:ident $store_first:ident $mul_add:ident) => {
+        ($register:ident of $lanes:literal $type:ident, mask $kind:ident $mask:ident: $set:ident $load:ident $load_first:ident $store:ident $store_first:ident $mul_add:ident $add:ident $sum:ident $(, sums $sums:ident)?) => {
             impl Register<$type> for $register {
                 const LANES: usize = $lanes;
                 #[inline(always)]
@@ -163,6 +193,21 @@ pub(super) mod x86 {
                     // SAFETY: the machine is there.
                     unsafe { $mul_add(a, b, c) }
                 }
+                #[inline(always)]
+                fn plus(self, other: Self) -> Self {
+                    // SAFETY: the machine is there.
+                    unsafe { $add(self, other) }
+                }
+                #[inline(always)]
+                fn sum(self) -> $type {
+                    // SAFETY: the machine is there.
+                    unsafe { $sum(self) }
+                }
+                $(#[inline(always)]
+                fn sums(four: [Self; 4]) -> [$type; 4] {
+                    // SAFETY: the machine is there.
+                    unsafe { $sums(four) }
+                })?
             }
         };
     }
@@ -179,10 +224,66 @@ pub(super) mod x86 {
         unsafe { _mm256_maskload_ps(at, mask) }
     }
 
-    registers!(__m256d of 4 f64, mask lanes i64: _mm256_set1_pd _mm256_loadu_pd load_pd _mm256_storeu_pd _mm256_maskstore_pd _mm256_fmadd_pd);
-    registers!(__m256 of 8 f32, mask lanes i32: _mm256_set1_ps _mm256_loadu_ps load_ps _mm256_storeu_ps _mm256_maskstore_ps _mm256_fmadd_ps);
-    registers!(__m512d of 8 f64, mask bits u8: _mm512_set1_pd _mm512_loadu_pd _mm512_maskz_loadu_pd _mm512_storeu_pd _mm512_mask_storeu_pd _mm512_fmadd_pd);
-    registers!(__m512 of 16 f32, mask bits u16: _mm512_set1_ps _mm512_loadu_ps _mm512_maskz_loadu_ps _mm512_storeu_ps _mm512_mask_storeu_ps _mm512_fmadd_ps);
+    #[inline(always)]
+    unsafe fn sum_pd(x: __m256d) -> f64 {
+        // SAFETY: the caller's.
+        unsafe {
+            let x = _mm_add_pd(_mm256_castpd256_pd128(x), _mm256_extractf128_pd::<1>(x));
+            _mm_cvtsd_f64(_mm_add_sd(x, _mm_unpackhi_pd(x, x)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn sum_ps(x: __m256) -> f32 {
+        // SAFETY: the caller's.
+        unsafe {
+            let x = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
+            let x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+            _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps::<1>(x, x)))
+        }
+    }
+
+    /// Quarters of four registers, each summed to the quarter of its register's number.
+    macro_rules! quarters {
+        ($four:ident, $add:ident, $shuffle:ident) => {{
+            let [a, b, c, d] = $four;
+            let ab = $add($shuffle::<0x44>(a, b), $shuffle::<0xee>(a, b));
+            let cd = $add($shuffle::<0x44>(c, d), $shuffle::<0xee>(c, d));
+            $add($shuffle::<0x88>(ab, cd), $shuffle::<0xdd>(ab, cd))
+        }};
+    }
+
+    #[inline(always)]
+    unsafe fn sums_ps(four: [__m512; 4]) -> [f32; 4] {
+        let mut sums = [0.0; 4];
+        // SAFETY: the caller's.
+        unsafe {
+            let x = quarters!(four, _mm512_add_ps, _mm512_shuffle_f32x4);
+            let x = _mm512_add_ps(x, _mm512_permute_ps::<0x4e>(x));
+            let x = _mm512_add_ps(x, _mm512_permute_ps::<0xb1>(x));
+            let firsts = _mm512_permutexvar_ps(_mm512_set_epi32(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 12, 8, 4, 0), x);
+            _mm_storeu_ps(sums.as_mut_ptr(), _mm512_castps512_ps128(firsts));
+        }
+        sums
+    }
+
+    #[inline(always)]
+    unsafe fn sums_pd(four: [__m512d; 4]) -> [f64; 4] {
+        let mut sums = [0.0; 4];
+        // SAFETY: the caller's.
+        unsafe {
+            let x = quarters!(four, _mm512_add_pd, _mm512_shuffle_f64x2);
+            let x = _mm512_add_pd(x, _mm512_permute_pd::<0x55>(x));
+            let firsts = _mm512_permutexvar_pd(_mm512_set_epi64(0, 0, 0, 0, 6, 4, 2, 0), x);
+            _mm256_storeu_pd(sums.as_mut_ptr(), _mm512_castpd512_pd256(firsts));
+        }
+        sums
+    }
+
+    registers!(__m256d of 4 f64, mask lanes i64: _mm256_set1_pd _mm256_loadu_pd load_pd _mm256_storeu_pd _mm256_maskstore_pd _mm256_fmadd_pd _mm256_add_pd sum_pd);
+    registers!(__m256 of 8 f32, mask lanes i32: _mm256_set1_ps _mm256_loadu_ps load_ps _mm256_storeu_ps _mm256_maskstore_ps _mm256_fmadd_ps _mm256_add_ps sum_ps);
+    registers!(__m512d of 8 f64, mask bits u8: _mm512_set1_pd _mm512_loadu_pd _mm512_maskz_loadu_pd _mm512_storeu_pd _mm512_mask_storeu_pd _mm512_fmadd_pd _mm512_add_pd _mm512_reduce_add_pd, sums sums_pd);
+    registers!(__m512 of 16 f32, mask bits u16: _mm512_set1_ps _mm512_loadu_ps _mm512_maskz_loadu_ps _mm512_storeu_ps _mm512_mask_storeu_ps _mm512_fmadd_ps _mm512_add_ps _mm512_reduce_add_ps, sums sums_ps);
 
     /// [`turn`](super::turn) of single numbers: pairs, then fours, then halves change places.
     ///

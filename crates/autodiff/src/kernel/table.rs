@@ -36,12 +36,31 @@ pub struct Table<E: 'static> {
     pub(crate) expand: fn(&[E], usize, &mut [E]),
     /// `C = A·B`; `C` is the last argument.
     pub(crate) narrow: fn(&Narrow<'_, E>, &mut [E]),
+    /// Kernels for few columns, where registers are enough for them.
+    pub(crate) few: Option<Few<E>>,
     /// `(x, stride, columns, y)`: vectors that stand so far apart, to so many columns of `y`, all of which is written.
     pub(crate) turn: fn(&[E], usize, usize, &mut [MaybeUninit<E>]),
     /// `(A, stride, x, y)`: `yᵢ = Aᵢ·x` for the rows of `A`.
     pub(crate) dot_rows: fn(&[E], usize, &[E], &mut [E]),
     /// `(A, stride, x, y)`: `y += Σ xₖ·Aₖ` over the rows of `A`.
     pub(crate) sum_rows: fn(&[E], usize, &[E], &mut [E]),
+}
+
+/// Products with few columns, in parts that a caller may want apart.
+#[allow(clippy::type_complexity, reason = "as for a table")]
+pub(crate) struct Few<E: 'static> {
+    /// `(strides of A, (m, k, n))`: whether `dots` suits the product.
+    pub(crate) suits_dots: fn([usize; 2], (usize, usize, usize)) -> bool,
+    /// `(k, n)`: the elements that `pack` fills.
+    pub(crate) packed_len: fn(usize, usize) -> usize,
+    /// `(B, strides, (k, n), copied)`: copies a right factor for `dots`.
+    pub(crate) pack: fn(&[E], [usize; 2], (usize, usize), &mut [MaybeUninit<E>]),
+    /// `C = A·B`, with a copied `B`; `C` is the last argument.
+    pub(crate) dots: fn(&Narrow<'_, E>, &[E], &mut [E]),
+    /// `(strides of A, (m, k, n))`: whether `turned` suits the product.
+    pub(crate) suits_turned: fn([usize; 2], (usize, usize, usize)) -> bool,
+    /// `Cᵀ = (A·B)ᵀ`, where `A` stands by columns; `Cᵀ` is the last argument.
+    pub(crate) turned: fn(&Narrow<'_, E>, &mut [E]),
 }
 
 #[inline(always)]
@@ -60,6 +79,9 @@ macro_rules! table {
         table!(@fn fold_columns(fold: Fold, x: &[E], start: usize, acc: &mut [E]) = loops::fold_columns::<E, $machine> $(, $feature)?);
         table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = loops::expand::<E, $machine> $(, $feature)?);
         table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
+        table!(@fn pack(b: &[E], strides: [usize; 2], size: (usize, usize), into: &mut [MaybeUninit<E>]) = narrow::pack::<E, $machine> $(, $feature)?);
+        table!(@fn dots(product: &Narrow<'_, E>, packed: &[E], out: &mut [E]) = narrow::multiply_packed::<E, $machine> $(, $feature)?);
+        table!(@fn turned_product(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_turned::<E, $machine> $(, $feature)?);
         table!(@fn turn(x: &[E], stride: usize, columns: usize, y: &mut [MaybeUninit<E>]) = turned::<E, $machine> $(, $feature)?);
         table!(@fn dot_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::dot_rows::<E, $machine> $(, $feature)?);
         table!(@fn sum_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::sum_rows::<E, $machine> $(, $feature)?);
@@ -73,6 +95,14 @@ macro_rules! table {
             fold_columns: fold_columns::<E>,
             expand: expand::<E>,
             narrow: narrow::<E>,
+            few: if <$machine as Machine>::REGISTERS >= 16 { Some(Few {
+                suits_dots: narrow::suits_dots::<E, $machine>,
+                packed_len: narrow::packed_len::<E, $machine>,
+                pack: pack::<E>,
+                dots: dots::<E>,
+                suits_turned: narrow::suits_columns::<E, $machine>,
+                turned: turned_product::<E>,
+            }) } else { None },
             turn: turn::<E>,
             dot_rows: dot_rows::<E>,
             sum_rows: sum_rows::<E>,

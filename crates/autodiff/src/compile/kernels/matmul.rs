@@ -126,14 +126,51 @@ impl MatMul {
         multiply(&product, 1, bases.write(self.out, from * self.n, (to - from) * self.n));
     }
 
+    /// Elements of a copy of the right factor that blocks of so many rows share; none where they are better off without.
+    pub(in super::super) fn packed_len<E: Element>(&self, block: usize) -> usize {
+        let few = E::kernels().few.as_ref().filter(|few| (few.suits_dots)(self.a.strides, (block, self.k, self.n)));
+        few.map_or(0, |few| (few.packed_len)(self.k, self.n))
+    }
+
+    /// Makes that copy.
+    pub(super) fn pack<E: Element>(&self, bases: &Bases<E>, into: &mut [E]) {
+        if let Some(few) = &E::kernels().few {
+            // SAFETY: `pack` writes elements.
+            let into = unsafe { &mut *(std::ptr::from_mut(into) as *mut [MaybeUninit<E>]) };
+            (few.pack)(&bases.read_all(self.b.buffer)[self.b.offset..], self.b.strides, (self.k, self.n), into);
+        }
+    }
+
+    /// The rows `from..to` of the result, by such a copy.
+    pub(super) fn run_packed<E: Element>(&self, bases: &Bases<E>, packed: &[E], from: usize, to: usize) {
+        let (m, k, n) = (to - from, self.k, self.n);
+        let a = &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[0]..];
+        let product = Narrow { m, k, n, a, a_strides: self.a.strides, b: &[], b_strides: [0, 0], add: false };
+        if let Some(few) = &E::kernels().few {
+            (few.dots)(&product, packed, bases.write(self.out, from * n, m * n));
+        }
+    }
+
+    /// Whether [`add_inner`](MatMul::add_inner), by blocks of so many rows, adds to the transposed result.
+    pub(in super::super) fn adds_turned<E: Element>(&self, block: usize) -> bool {
+        let few = E::kernels().few.as_ref();
+        few.is_some_and(|few| (few.suits_turned)(self.a.strides, (self.m, block, self.n)))
+    }
+
     /// Whether [`add_inner`](MatMul::add_inner) has a kernel for the way its factors stand.
     pub(in super::super) fn can_add_inner(&self) -> bool {
         let whole_rows = self.b.strides[1] == 1 || self.n == 1;
         if self.n == 1 { self.a.strides[0] == 1 && self.b.strides[0] == 1 } else { whole_rows }
     }
 
-    /// Adds what the range `from..to` of the inner axis gives to the result; for a single product.
-    pub(super) fn add_inner<E: Element>(&self, bases: &Bases<E>, from: usize, to: usize, out: &mut [E]) {
+    /// Adds what the range `from..to` of the inner axis gives to the result, transposed or not; for a single product.
+    pub(super) fn add_inner<E: Element>(
+        &self,
+        bases: &Bases<E>,
+        turned: bool,
+        std::ops::Range { start: from, end: to }: std::ops::Range<usize>,
+        out: &mut [E],
+    ) {
         let table = E::kernels();
         let a = &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[1]..];
         // The row behind the last one may be another thread's, and just being written.
@@ -143,10 +180,11 @@ impl MatMul {
             (table.sum_rows)(a, self.a.strides[1], &b[..to - from], out);
         } else {
             let (m, k, n) = (self.m, to - from, self.n);
-            (table.narrow)(
-                &Narrow { m, k, n, a, a_strides: self.a.strides, b, b_strides: self.b.strides, add: true },
-                out,
-            );
+            let product = Narrow { m, k, n, a, a_strides: self.a.strides, b, b_strides: self.b.strides, add: true };
+            match &table.few {
+                Some(few) if turned => (few.turned)(&product, out),
+                _ => (table.narrow)(&product, out),
+            }
         }
     }
 }
@@ -215,7 +253,11 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
     }
     let narrow = |add: bool| Narrow { m, k, n, a, a_strides, b, b_strides, add };
     let tiny = if rows_of_b { m * n * k <= TINY } else { b_strides[0] == 1 && m * n * k <= tiny_turned(m) };
-    if tiny || (rows_of_b && n <= NARROW && m >= 2 * n) {
+    // Kernels that read a right factor as it stands, or copy it once for many rows.
+    let any = table.few.as_ref().is_some_and(|few| {
+        b_strides[0] == 1 && ((few.suits_dots)(a_strides, (m, k, n)) || (few.suits_turned)(a_strides, (m, k, n)))
+    });
+    if tiny || ((rows_of_b || any) && n <= NARROW && m >= 2 * n) {
         let work = m * n * k;
         let pieces = if m >= 64 { (work >> 19).clamp(1, 16) } else { 1 };
         let target = super::super::memory::Shared::new(out);

@@ -19,7 +19,7 @@ pub(super) use rows::{Part as RowPart, Rows};
 pub(super) use scalars::{ScalarInstr, Scalars, scalar_binary, scalar_unary};
 pub(super) use strided::Load;
 
-use super::memory::{Bases, Pointer};
+use super::memory::{Arena, Bases, Pointer};
 use crate::scalar::Element;
 
 /// One step.
@@ -36,9 +36,9 @@ pub(super) enum Kernel<E> {
 /// Room for one kernel at a time, sized when compiling.
 pub(super) struct Scratch<E> {
     /// Blocks, and single numbers.
-    pub(super) slots: Vec<E>,
+    pub(super) slots: Arena<E>,
     /// What late reductions gather, chunk by chunk.
-    pub(super) late: Vec<E>,
+    pub(super) late: Arena<E>,
     /// Addresses of registers.
     pub(super) pointers: Vec<Pointer<E>>,
 }

@@ -5,25 +5,30 @@ use super::super::memory::{Bases, Shared};
 use super::{Fused, MatMul, Scratch, for_each_chunk, thread_index};
 use crate::scalar::Element;
 
+/// Elements of at least a cache line.
+const LINE: usize = 16;
+
 /// A kernel that works on a range of rows.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Part {
-    /// Rows of a product.
-    Product(MatMul),
-    /// A product whose inner axis are the rows: complete after the last block.
-    Sum(MatMul),
+    /// Rows of a product, with so many elements of a copy of its right factor, if any.
+    Product(MatMul, usize),
+    /// A product whose inner axis are the rows: complete after the last block. Whether it is gathered transposed.
+    Sum(MatMul, bool),
     /// A walk over so many elements a row.
     Walk(Fused, usize),
 }
 
 impl Part {
-    /// Elements that are only complete after the last block.
-    fn late_len(&self) -> usize {
-        match self {
-            Self::Product(_) => 0,
-            Self::Sum(product) => product.m * product.n,
+    /// Elements that a chunk of rows has for itself: copies, and what is only complete after the last block. Whole cache
+    /// lines.
+    fn own_len(&self) -> usize {
+        let len = match self {
+            Self::Product(_, packed) => *packed,
+            Self::Sum(product, _) => product.m * product.n,
             Self::Walk(walk, _) => walk.late_len(),
-        }
+        };
+        len.next_multiple_of(LINE)
     }
 }
 
@@ -43,7 +48,7 @@ pub(in super::super) struct Rows {
 impl Rows {
     pub(in super::super) fn new(parts: Vec<Part>, rows: usize, block: usize, threads: usize) -> Self {
         let mut kernel = Self { parts, block, rows, chunks: 1, scratch: 1 };
-        let late: usize = kernel.parts.iter().map(Part::late_len).sum();
+        let late = kernel.own_len();
         // What is gathered in every chunk must be small beside the work.
         let work = usize::try_from(kernel.flops()).unwrap_or(usize::MAX);
         kernel.chunks = (work >> 18).clamp(1, 8).min(work / (64 * late).max(1)).min(rows.div_ceil(block)).max(1);
@@ -51,14 +56,14 @@ impl Rows {
         kernel
     }
 
-    fn late_len(&self) -> usize {
-        self.parts.iter().map(Part::late_len).sum()
+    fn own_len(&self) -> usize {
+        self.parts.iter().map(Part::own_len).sum()
     }
 
     fn walks(&self) -> impl Iterator<Item = &Fused> {
         self.parts.iter().filter_map(|part| match part {
             Part::Walk(walk, _) => Some(walk),
-            Part::Product(_) | Part::Sum(_) => None,
+            Part::Product(..) | Part::Sum(..) => None,
         })
     }
 
@@ -70,12 +75,12 @@ impl Rows {
 
     pub(super) fn scratch_sizes(&self) -> (usize, usize, usize) {
         let (slots, registers) = self.own_sizes();
-        (slots * self.scratch, self.late_len() * self.chunks, registers * self.scratch)
+        (slots * self.scratch, self.own_len() * self.chunks, registers * self.scratch)
     }
 
     pub(super) fn flops(&self) -> u64 {
         let each = |part: &Part| match part {
-            Part::Product(product) | Part::Sum(product) => product.flops(),
+            Part::Product(product, _) | Part::Sum(product, _) => product.flops(),
             Part::Walk(walk, _) => walk.flops(),
         };
         self.parts.iter().map(each).sum()
@@ -85,7 +90,7 @@ impl Rows {
         let (mut read, mut written) = (Vec::new(), Vec::new());
         for part in &self.parts {
             match part {
-                Part::Product(product) | Part::Sum(product) => {
+                Part::Product(product, _) | Part::Sum(product, _) => {
                     let (r, w) = product.buffers();
                     read.extend(r);
                     written.extend(w);
@@ -103,7 +108,7 @@ impl Rows {
 
     pub(super) fn describe(&self) -> String {
         let each = |part: &Part| match part {
-            Part::Product(product) | Part::Sum(product) => product.describe(),
+            Part::Product(product, _) | Part::Sum(product, _) => product.describe(),
             Part::Walk(walk, _) => walk.describe(),
         };
         let parts: Vec<String> = self.parts.iter().map(each).collect();
@@ -111,7 +116,7 @@ impl Rows {
     }
 
     pub(super) fn run<E: Element>(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
-        let per_late = self.late_len();
+        let per_late = self.own_len();
         let (own_slots, own_registers) = self.own_sizes();
         {
             let slots = Shared::new(&mut scratch.slots[..own_slots * self.scratch]);
@@ -123,17 +128,21 @@ impl Rows {
                 let slots = slots.part(own * own_slots, own_slots);
                 let pointers = pointers.part(own * own_registers, own_registers);
                 let lates = lates.part(chunk * per_late, per_late);
-                self.begin(lates);
+                self.begin(bases, lates);
                 let end = ((chunk + 1) * per_chunk).min(self.rows);
                 for from in (chunk * per_chunk..end).step_by(self.block) {
                     let to = (from + self.block).min(end);
                     let mut rest = &mut *lates;
                     for part in &self.parts {
-                        let (late, after) = rest.split_at_mut(part.late_len());
+                        let (late, after) = rest.split_at_mut(part.own_len());
                         rest = after;
                         match part {
-                            Part::Product(product) => product.run_rows(bases, from, to),
-                            Part::Sum(product) => product.add_inner(bases, from, to, late),
+                            Part::Product(product, 0) => product.run_rows(bases, from, to),
+                            Part::Product(product, packed) => product.run_packed(bases, &late[..*packed], from, to),
+                            Part::Sum(product, turned) => {
+                                let late = &mut late[..product.m * product.n];
+                                product.add_inner(bases, *turned, from..to, late);
+                            }
                             Part::Walk(walk, columns) => {
                                 let registers = &mut pointers[..walk.locations.len()];
                                 walk.walk(bases, slots, late, registers, from * columns..to * columns);
@@ -146,29 +155,35 @@ impl Rows {
         let mut offset = 0;
         for part in &self.parts {
             match part {
-                Part::Product(_) => {}
-                Part::Sum(product) => {
+                Part::Product(..) => {}
+                Part::Sum(product, turned) => {
                     let out = bases.write(product.out, 0, product.m * product.n);
-                    out.copy_from_slice(&scratch.late[offset..][..out.len()]);
-                    for chunk in 1..self.chunks {
-                        let more = &scratch.late[chunk * per_late + offset..][..out.len()];
-                        out.iter_mut().zip(more).for_each(|(sum, &x)| *sum += x);
+                    for chunk in 0..self.chunks {
+                        let part = &scratch.late[chunk * per_late + offset..][..out.len()];
+                        for (i, row) in out.chunks_exact_mut(product.n).enumerate() {
+                            let (start, stride) = if *turned { (i, product.m) } else { (i * product.n, 1) };
+                            for (sum, &x) in row.iter_mut().zip(part[start..].iter().step_by(stride)) {
+                                *sum = if chunk == 0 { x } else { *sum + x };
+                            }
+                        }
                     }
                 }
                 Part::Walk(walk, _) => walk.finish(bases, &scratch.late[offset..], per_late, self.chunks),
             }
-            offset += part.late_len();
+            offset += part.own_len();
         }
     }
 
-    fn begin<E: Element>(&self, lates: &mut [E]) {
+    /// Makes the copies, and sets what is gathered to what it starts from.
+    fn begin<E: Element>(&self, bases: &Bases<E>, lates: &mut [E]) {
         let mut rest = lates;
         for part in &self.parts {
-            let (late, after) = rest.split_at_mut(part.late_len());
+            let (late, after) = rest.split_at_mut(part.own_len());
             rest = after;
             match part {
-                Part::Product(_) => {}
-                Part::Sum(_) => late.fill(E::from_f64(0.0)),
+                Part::Product(_, 0) => {}
+                Part::Product(product, packed) => product.pack(bases, &mut late[..*packed]),
+                Part::Sum(..) => late.fill(E::from_f64(0.0)),
                 Part::Walk(walk, _) => walk.begin(late),
             }
         }

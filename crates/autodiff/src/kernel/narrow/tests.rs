@@ -3,7 +3,8 @@
 
 use super::super::machine::{Baseline, Machine, Neon};
 use super::super::math::Math;
-use super::{Narrow, multiply};
+use super::{Narrow, multiply, multiply_packed, multiply_turned, pack, packed_len};
+use std::mem::MaybeUninit;
 
 fn numbers<E: Math>(n: usize, seed: usize) -> Vec<E> {
     (0..n).map(|i| E::from_f64(((i * 7 + seed * 3) % 13) as f64 - 6.0)).collect()
@@ -22,14 +23,28 @@ fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), apart: usize, [a
     };
     let (a, b) = (numbers::<E>(len(m, k, a_strides), 1), numbers::<E>(len(k, n, b_strides), 2));
     let start = numbers::<E>(m * n + BEHIND, 3);
-    let mut out = start.clone();
-    multiply::<E, M>(&Narrow { m, k, n, a: &a, a_strides, b: &b, b_strides, add }, &mut out[..m * n]);
-    assert!(out[m * n..] == start[m * n..], "{m}×{k}×{n} wrote behind its result");
-    for (at, (&c, &start)) in out[..m * n].iter().zip(&start).enumerate() {
-        let (i, j) = (at / n, at % n);
-        let product = |l: usize| a[i * a_strides[0] + l * a_strides[1]] * b[l * b_strides[0] + j * b_strides[1]];
-        let expected = (0..k).fold(if add { start } else { E::from_f64(0.0) }, |sum, l| sum + product(l));
-        assert!(c == expected, "{m}×{k}×{n}, {a_turned} {b_turned} {add}, at {i}, {j}: {c:?} is not {expected:?}");
+    let product = Narrow { m, k, n, a: &a, a_strides, b: &b, b_strides, add };
+    let agrees = |kernel: &str, turned: bool, run: &dyn Fn(&mut [E])| {
+        let mut out = start.clone();
+        run(&mut out[..m * n]);
+        assert!(out[m * n..] == start[m * n..], "{kernel} of {m}×{k}×{n} wrote behind its result");
+        for (at, (&c, &start)) in out[..m * n].iter().zip(&start).enumerate() {
+            let (i, j) = if turned { (at % m, at / m) } else { (at / n, at % n) };
+            let product = |l: usize| a[i * a_strides[0] + l * a_strides[1]] * b[l * b_strides[0] + j * b_strides[1]];
+            let expected = (0..k).fold(if add { start } else { E::from_f64(0.0) }, |sum, l| sum + product(l));
+            let way = format!("{kernel} of {m}×{k}×{n}, {a_turned} {b_turned} {add}, at {i}, {j}");
+            assert!(c == expected, "{way}: {c:?} is not {expected:?}");
+        }
+    };
+    agrees("product", false, &|out| multiply::<E, M>(&product, out));
+    if M::REGISTERS >= 16 && a_turned {
+        agrees("turned product", true, &|out| multiply_turned::<E, M>(&product, out));
+    } else if M::REGISTERS >= 16 {
+        let mut packed = vec![MaybeUninit::uninit(); packed_len::<E, M>(k, n)];
+        pack::<E, M>(&b, b_strides, (k, n), &mut packed);
+        // SAFETY: `pack` writes all of it.
+        let packed: Vec<E> = packed.into_iter().map(|x| unsafe { x.assume_init() }).collect();
+        agrees("packed product", false, &|out| multiply_packed::<E, M>(&product, &packed, out));
     }
 }
 
@@ -47,10 +62,24 @@ fn all<M: Machine>() {
     }
 }
 
+/// Left factors that are cut along the inner axis.
+fn long<M: Machine>() {
+    for flags in 0..8 {
+        let flags = [1, 2, 4].map(|bit| flags & bit > 0);
+        for (m, k) in [(3003, 60), (25, 1500)] {
+            for n in [3, 10, 14] {
+                check::<f64, M>((m, k, n), 1, flags);
+                check::<f32, M>((m, k, n), 1, flags);
+            }
+        }
+    }
+}
+
 #[test]
 fn products_are_exact_on_any_machine() {
     all::<Baseline>();
     all::<Neon>();
+    long::<Neon>();
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -59,11 +88,13 @@ fn products_are_exact_with_avx() {
     use super::super::machine::{Avx2, Avx512};
     if super::super::table::level() >= 1 {
         all::<Avx2>();
+        long::<Avx2>();
     } else {
         eprintln!("skipped: no AVX2 here");
     }
     if super::super::table::level() >= 2 {
         all::<Avx512>();
+        long::<Avx512>();
     } else {
         eprintln!("skipped: no AVX-512 here");
     }

@@ -1,50 +1,14 @@
-//! Products of a long and a narrow matrix, and tiny products: `C += A·B` where `B` has few columns, or stands by columns
-//! and is small.
+//! Rows of `B` in registers, each multiplied by one element of `A` in all lanes.
 //!
-//! A library's GEMM packs `A` into panels first, which costs as much as a product with a dozen columns. Here a tile of
-//! `C` of a few rows stays in registers, each element of `A` is read once (for every three registers of columns) and
-//! multiplied into a row of `B`.
+//! Each element of `A` is read once for every three registers of columns. A `B` that stands by columns is turned first.
 
-use super::machine::Machine;
-use super::math::Math;
-use super::register::Register;
-use super::turn::turn;
+use super::super::machine::Machine;
+use super::super::math::Math;
+use super::super::register::Register;
+use super::super::turn::turn;
+use super::{LINE, Narrow, prefetch};
 use std::mem::MaybeUninit;
 use std::ops::Range;
-
-/// `C = A·B` or `C += A·B`; `C` has contiguous rows, `B` rows or columns.
-#[derive(Clone, Copy)]
-pub(crate) struct Narrow<'a, E> {
-    /// Rows of `A` and `C`.
-    pub(crate) m: usize,
-    /// Columns of `A`, rows of `B`.
-    pub(crate) k: usize,
-    /// Columns of `B` and `C`.
-    pub(crate) n: usize,
-    pub(crate) a: &'a [E],
-    /// Strides of `A` from row to row and from column to column.
-    pub(crate) a_strides: [usize; 2],
-    pub(crate) b: &'a [E],
-    /// Strides of `B` from row to row and from column to column, one of them 1 (unless `B` has one column).
-    pub(crate) b_strides: [usize; 2],
-    /// Whether to add to `C`.
-    pub(crate) add: bool,
-}
-
-/// Bytes of a cache line.
-const LINE: usize = 64;
-
-/// Asks for a line that will be read soon; any address will do.
-#[inline(always)]
-fn prefetch<E>(at: *const E) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: every x86-64 has the instruction, and it never faults.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(at.cast());
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
-}
 
 /// The most registers side by side in a tile.
 const ABREAST: usize = 3;
@@ -147,7 +111,7 @@ impl<'a, E: Math> Columns<'a, E> {
         for k in 0..self.inner.len() {
             if k % every == 0 {
                 for r in 0..rows {
-                    prefetch(p.a.as_ptr().wrapping_add(start + r * rs + k * cs + ahead));
+                    prefetch::<E, false>(p.a.as_ptr().wrapping_add(start + r * rs + k * cs + ahead));
                 }
             }
             let row = self.rows.as_ptr().wrapping_add(k * self.stride);
@@ -224,15 +188,9 @@ fn turned<'a, E: Math, M: Machine>(
 /// Bytes of the left factor that a pass over all columns leaves in the second cache.
 const BLOCK: usize = 128 << 10;
 
-/// The product; `out` is `C`.
+/// The product, of factors that are not empty; `out` is `C`.
 #[inline(always)]
 pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
-    if p.m == 0 || p.k == 0 {
-        if !p.add {
-            out.fill(E::from_f64(0.0));
-        }
-        return;
-    }
     let last = (p.m - 1) * p.a_strides[0] + (p.k - 1) * p.a_strides[1];
     assert!(last < p.a.len(), "a product reads beyond its left factor");
     let mut scratch = [const { MaybeUninit::<E>::uninit() }; PANEL];
@@ -266,6 +224,3 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

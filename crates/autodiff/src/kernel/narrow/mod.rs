@@ -1,0 +1,129 @@
+//! Products of a long and a narrow matrix, and tiny products: `C += A·B` where `B` has few columns, or stands by columns
+//! and is small.
+//!
+//! A library's GEMM packs `A` into panels first, which costs as much as a product with a dozen columns. Here a tile of
+//! `C` stays in registers, and `A` is read as it stands, each element once or twice. What lies along the lanes is the
+//! difference between the three kernels.
+
+mod broadcast;
+mod columns;
+mod dots;
+
+pub(super) use dots::{pack, packed_len};
+
+use super::machine::Machine;
+use super::math::Math;
+use super::register::Register;
+use std::ops::Range;
+
+/// `C = A·B` or `C += A·B`; `C` has contiguous rows, `B` rows or columns.
+#[derive(Clone, Copy)]
+pub(crate) struct Narrow<'a, E> {
+    /// Rows of `A` and `C`.
+    pub(crate) m: usize,
+    /// Columns of `A`, rows of `B`.
+    pub(crate) k: usize,
+    /// Columns of `B` and `C`.
+    pub(crate) n: usize,
+    pub(crate) a: &'a [E],
+    /// Strides of `A` from row to row and from column to column.
+    pub(crate) a_strides: [usize; 2],
+    pub(crate) b: &'a [E],
+    /// Strides of `B` from row to row and from column to column, one of them 1 (unless `B` has one column).
+    pub(crate) b_strides: [usize; 2],
+    /// Whether to add to `C`.
+    pub(crate) add: bool,
+}
+
+impl<E> Narrow<'_, E> {
+    fn size(&self) -> (usize, usize, usize) {
+        (self.m, self.k, self.n)
+    }
+}
+
+/// Columns of `B` for which the registers hold sums of two rows.
+#[inline(always)]
+const fn most_columns<M: Machine>() -> usize {
+    if M::REGISTERS == 32 { 12 } else { 6 }
+}
+
+/// Columns in groups as equal as can be, as [`dots`] and [`columns`] cut them.
+#[inline(always)]
+fn groups<M: Machine>(n: usize) -> impl Iterator<Item = Range<usize>> + Clone {
+    let width = n.div_ceil(n.div_ceil(most_columns::<M>()).max(1)).max(1);
+    (0..n).step_by(width).map(move |at| at..(at + width).min(n))
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Asks for a line that will be read soon, in the first cache or only the second; any address will do.
+#[inline(always)]
+fn prefetch<E, const FIRST: bool>(at: *const E) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: every x86-64 has the instructions, and they never fault.
+    unsafe {
+        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
+        if FIRST { _mm_prefetch::<_MM_HINT_T0>(at.cast()) } else { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
+/// The product; `out` is `C`.
+#[inline(always)]
+pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
+    if p.m * p.n == 0 {
+        return;
+    }
+    if p.k == 0 {
+        if !p.add {
+            out.fill(E::from_f64(0.0));
+        }
+    } else if suits_dots::<E, M>(p.a_strides, p.size()) {
+        dots::multiply_packing::<E, M>(p, out);
+    } else if suits_columns::<E, M>(p.a_strides, p.size()) {
+        columns::multiply::<E, M, false>(p, out);
+    } else {
+        broadcast::multiply::<E, M>(p, out);
+    }
+}
+
+/// The product of a right factor that was [copied](pack); `out` is `C`.
+#[inline(always)]
+pub(super) fn multiply_packed<E: Math, M: Machine>(p: &Narrow<'_, E>, packed: &[E], out: &mut [E]) {
+    if p.m * p.n * p.k > 0 {
+        dots::multiply::<E, M>(p, packed, out);
+    } else if !p.add {
+        out.fill(E::from_f64(0.0));
+    }
+}
+
+/// The product of a left factor that stands by columns; `out` is `Cᵀ`.
+#[inline(always)]
+pub(super) fn multiply_turned<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
+    if p.m * p.n * p.k > 0 {
+        columns::multiply::<E, M, true>(p, out);
+    } else if !p.add {
+        out.fill(E::from_f64(0.0));
+    }
+}
+
+/// Whether lanes along the inner axis suit a product with such strides of `A`: where rows of `B` would leave lanes empty,
+/// and dots are long enough to make up for their sums.
+#[inline(always)]
+pub(super) fn suits_dots<E: Math, M: Machine>(a_strides: [usize; 2], (m, k, n): (usize, usize, usize)) -> bool {
+    let lanes = E::Register::<M>::LANES;
+    let empty = n <= most_columns::<M>() || (4 * n < 3 * n.next_multiple_of(lanes) && n <= 2 * lanes);
+    M::REGISTERS >= 16 && a_strides[1] == 1 && m >= 16 && k >= 8 * lanes && n > 1 && empty
+}
+
+/// Whether lanes along the columns of `A` suit a product: where they stand as rows.
+#[inline(always)]
+pub(super) fn suits_columns<E: Math, M: Machine>(a_strides: [usize; 2], (m, k, n): (usize, usize, usize)) -> bool {
+    let lanes = E::Register::<M>::LANES;
+    M::REGISTERS >= 16 && a_strides[0] == 1 && a_strides[1] != 1 && m >= lanes && k >= 16 && n > 1
+}
+
+#[cfg(test)]
+mod tests;
