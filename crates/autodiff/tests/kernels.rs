@@ -1,7 +1,7 @@
 //! What executables do beside evaluating op by op (rows that repeat, products that end in a sum, reading and adding by
 //! indices) changes no value.
 
-use autodiff::{Abstract, CompileOptions, Program, Tensor, Value, Var};
+use autodiff::{Abstract, CompileOptions, Element, Program, Tensor, Value, Var};
 
 mod support;
 use support::inputs;
@@ -221,4 +221,43 @@ fn a_gather_inside_a_walk_refuses_an_index_beyond_the_end() {
     let f = Program::record(&[&[9], &[2]], |a| a[0].gather(&a[1], 0).exp()).unwrap();
     let x = [Tensor::ones(&[9]), Tensor::new(&[2], vec![1.0, 9.0]).unwrap()];
     drop(f.compile::<f64>(CompileOptions::default()).run(&x));
+}
+
+#[test]
+fn products_have_the_same_bits_on_any_number_of_threads() {
+    fn check<E: Element>(f: &Program, what: &str) {
+        let x: Vec<Tensor<E>> = inputs::<f64>(f).iter().map(Tensor::cast).collect();
+        let run = |threads: usize| f.compile::<E>(CompileOptions::default().threads(threads)).run(&x).unwrap();
+        let one = run(1);
+        for threads in [2, 3, 5] {
+            let same = run(threads)[0].data().iter().zip(one[0].data()).all(|(a, b)| *a == *b);
+            assert!(same, "{what} in {} on {threads} threads", E::NAME);
+        }
+    }
+    // Wide, narrow and deep ones; some whose pieces would be so small that the library has another kernel for them.
+    let sizes = [
+        (300, 700, 300),
+        (64, 1200, 400),
+        (400, 1200, 64),
+        (60, 20_000, 60),
+        (1000, 1200, 33),
+        (33, 1200, 1000),
+        (2000, 600, 10),
+        (129, 3000, 64),
+        (64, 3000, 129),
+        (900, 40, 900),
+    ];
+    for (m, k, n) in sizes {
+        for way in 0..4 {
+            let (left, right) = (way & 1 > 0, way & 2 > 0);
+            let (a, b) = (if left { [k, m] } else { [m, k] }, if right { [n, k] } else { [k, n] });
+            let f = Program::record(&[&a, &b], |x| {
+                let a = if left { x[0].transpose() } else { x[0] };
+                a.matmul(&if right { x[1].transpose() } else { x[1] })
+            })
+            .unwrap();
+            check::<f64>(&f, &format!("{m}×{k}×{n}, {left} {right}"));
+            check::<f32>(&f, &format!("{m}×{k}×{n}, {left} {right}"));
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::scalar::Element;
 use gemmkit::{GemmScalar, Parallelism};
+use std::ops::Range;
 
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]
 /// One strided matrix product `C = A·B` or `C = S + c·A·B`, `C` row-major.
@@ -32,31 +33,38 @@ pub struct Product<'a, E> {
 /// Multiply-adds above which a product is cut, to be shared between threads.
 const SPLIT: usize = 1 << 21;
 
+/// The library sums in another order where both rows and columns are at most 64: no piece becomes so small.
+const LEAST: usize = 65 + 32;
+
+/// Columns for which copying a left factor that stands by columns pays.
+const WIDE: usize = 256;
+
+/// Bytes of a page, and pages that a processor's first table of addresses holds, with room for the other arrays'.
+const PAGE: usize = 4096;
+const PAGES: usize = 48;
+
 /// Multiply-adds above which it pays to wake the pool from outside.
+#[cfg(feature = "parallel")]
 const WAKE: usize = 1 << 26;
 
-/// Runs both, at once where that pays: inside the pool, or for much work.
+/// Threads that may share so many multiply-adds: those of the pool that the caller is in, or, for much work, that may be
+/// woken.
 #[cfg(feature = "parallel")]
-fn join(wake: bool, a: impl FnOnce() + Send, b: impl FnOnce() + Send) {
-    if wake || rayon::current_thread_index().is_some() {
-        rayon::join(a, b);
-    } else {
-        a();
-        b();
-    }
+fn threads(fork: bool, wake: bool, work: usize) -> usize {
+    let near = rayon::current_thread_index().is_some() || (wake && work > WAKE);
+    if fork && near && work > SPLIT { rayon::current_num_threads() } else { 1 }
 }
 
 #[cfg(not(feature = "parallel"))]
-fn join(_: bool, a: impl FnOnce(), b: impl FnOnce()) {
-    a();
-    b();
+fn threads(_: bool, _: bool, _: usize) -> usize {
+    1
 }
 
 /// `C = A·B`, or what it says of a sum. `out` has `m·n` elements and is overwritten.
 ///
-/// A large product is cut at places that depend on its shape alone, so the result has the same bits on any number of
-/// threads. Inside a rayon pool (`ThreadPool::install`) the pieces are shared; from outside, only much work is worth
-/// waking the pool.
+/// Inside a rayon pool (`ThreadPool::install`) rows or columns of a large product are shared between its threads; from
+/// outside, only much work is worth waking the pool. An element is summed in an order that does not depend on the rows
+/// and columns computed with it (see [`LEAST`]), so the result has the same bits on any number of threads.
 pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [E]) {
     let Product { m, k, n, a, a_strides, b, b_strides, start, fork, wake } = product;
     if m * n * k == 0 {
@@ -70,13 +78,13 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     assert!((k - 1) * b_strides[0] + (n - 1) * b_strides[1] < b.len(), "a product reads beyond its right factor");
     assert!(out.len() == m * n, "a product has another size than its result");
     let work = m * n * k;
-    let pieces = match work {
-        0..=SPLIT => 1,
-        _ if work < SPLIT << 4 => 2,
-        _ if work < SPLIT << 7 => 4,
-        _ => 16,
-    };
-    tune(a_strides[0] == 1 && k >= 256 && n >= 256);
+    let threads = threads(fork, wake, work);
+    let pieces = if threads > 1 { (work / SPLIT).clamp(1, 2 * threads) } else { 1 };
+    let by_rows = a_strides[0] == 1 && a_strides[1] != 1;
+    tune(by_rows && k >= 256 && n >= WIDE);
+    // A left factor that stands by columns is read through more pages than the processor holds addresses of, unless it
+    // is copied or read a few of its rows at a time.
+    let block = if by_rows && n < WIDE { PAGES * PAGE / (a_strides[1] * size_of::<E>()).min(PAGE) } else { k };
     let (alpha, beta) = match start {
         Some((_, scale)) => (scale, E::from_f64(1.0)),
         None => (E::from_f64(1.0), E::from_f64(0.0)),
@@ -85,28 +93,27 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     let target = Target(out.as_mut_ptr());
     // A piece packs all of the factor that is not cut: cut the one whose packing costs more.
     let by_columns = n >= 32 && (b_strides[1] != 1 || n > 2 * m);
-    let (length, unit) = if by_columns { (n, 32) } else { (m, 8) };
-    let step = length.div_ceil(pieces).next_multiple_of(unit);
-    let piece = |index: usize| {
-        let (from, to) = ((index * step).min(length), ((index + 1) * step).min(length));
-        if from == to {
-            return;
-        }
+    let (length, other, unit) = if by_columns { (n, m, 32) } else { (m, n, 8) };
+    let pieces = pieces.min(length / if other < LEAST { LEAST } else { unit }).max(1);
+    let cut = |index: usize| if index == pieces { length } else { index * length / pieces / unit * unit };
+    let piece = |index: usize, inner: Range<usize>| {
+        let (from, to) = (cut(index), cut(index + 1));
         let (rows, columns) = if by_columns { (0..m, from..to) } else { (from..to, 0..n) };
-        if let Some((start, _)) = start {
+        if let (Some((start, _)), 0) = (start, inner.start) {
             for row in rows.clone() {
                 let part = &start[row * n..][columns.clone()];
                 // SAFETY: pieces of C do not overlap, and its length was checked above.
                 unsafe { target.at(row * n + columns.start).copy_from_nonoverlapping(part.as_ptr(), part.len()) };
             }
         }
-        let (a, b) = (&a[rows.start * a_strides[0]..], &b[columns.start * b_strides[1]..]);
+        let a = &a[rows.start * a_strides[0] + inner.start * a_strides[1]..];
+        let b = &b[columns.start * b_strides[1] + inner.start * b_strides[0]..];
         let [a_strides, b_strides] = [a_strides, b_strides].map(|[r, c]| (r as isize, c as isize));
         // SAFETY: the last elements were checked above, and pieces of C do not overlap.
         unsafe {
             gemmkit::gemm_unchecked(
                 rows.len(),
-                k,
+                inner.len(),
                 columns.len(),
                 alpha,
                 a.as_ptr(),
@@ -115,7 +122,7 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
                 b.as_ptr(),
                 b_strides.0,
                 b_strides.1,
-                beta,
+                if inner.start == 0 { beta } else { E::from_f64(1.0) },
                 target.at(rows.start * n + columns.start),
                 n as isize,
                 1,
@@ -123,10 +130,11 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
             );
         }
     };
-    if fork {
-        shared(wake && work > WAKE, 0..pieces, &piece);
+    let blocks = || (0..k).step_by(block).map(|from| from..(from + block).min(k));
+    if pieces > 1 {
+        shared(0..pieces, &|index| blocks().for_each(|inner| piece(index, inner)));
     } else {
-        (0..pieces).for_each(piece);
+        blocks().for_each(|inner| piece(0, inner));
     }
 }
 
@@ -155,12 +163,18 @@ fn tune(by_columns: bool) {
 }
 
 /// Runs the pieces, in halves that may run at once.
-fn shared(wake: bool, pieces: std::ops::Range<usize>, piece: &(impl Fn(usize) + Sync)) {
+#[cfg(feature = "parallel")]
+fn shared(pieces: Range<usize>, piece: &(impl Fn(usize) + Sync)) {
     if pieces.len() == 1 {
         return piece(pieces.start);
     }
     let middle = pieces.start + pieces.len() / 2;
-    join(wake, || shared(wake, pieces.start..middle, piece), || shared(wake, middle..pieces.end, piece));
+    rayon::join(|| shared(pieces.start..middle, piece), || shared(middle..pieces.end, piece));
+}
+
+#[cfg(not(feature = "parallel"))]
+fn shared(pieces: Range<usize>, piece: &(impl Fn(usize) + Sync)) {
+    pieces.for_each(piece);
 }
 
 /// The start of the result, for pieces that do not overlap.

@@ -259,7 +259,7 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
     });
     if tiny || ((rows_of_b || any) && n <= NARROW && m >= 2 * n) {
         let work = m * n * k;
-        let pieces = if m >= 64 { (work >> 19).clamp(1, 16) } else { 1 };
+        let pieces = if m >= 64 { (work >> 21).clamp(1, 8).next_power_of_two() } else { 1 };
         let target = super::super::memory::Shared::new(out);
         for_each_chunk(threads, 0..pieces, &|piece| {
             let step = m.div_ceil(pieces).next_multiple_of(8);
