@@ -6,6 +6,7 @@ use super::{Gathered, Load, Scattered, Scratch, for_each_chunk, thread_index};
 use crate::kernel::{Fold, Ternary, neutral};
 use crate::op::{Binary, Literal, Unary};
 use crate::scalar::Element;
+use std::cell::Cell;
 
 /// Where a register is.
 #[derive(Clone, Copy, Debug)]
@@ -310,14 +311,16 @@ impl Fused {
     ) {
         let (from, to) = (range.start, range.end);
         let table = E::kernels();
+        assert!(slots.len() >= self.slots * self.block, "a walk has too few slots");
+        // All from one pointer, so that none of them ends another's life.
+        let first = slots.as_mut_ptr();
+        let slot = |slot: u32| first.wrapping_add(slot as usize * self.block);
         // Register to pointer; those into buffers move on with each block.
-        for (pointer, location) in pointers.iter_mut().zip(&self.locations) {
-            pointer.0 = match *location {
+        let pointers = Cell::from_mut(pointers).as_slice_of_cells();
+        for (pointer, location) in pointers.iter().zip(&self.locations) {
+            pointer.set(Pointer(match *location {
                 Location::Unused => std::ptr::NonNull::dangling().as_ptr(),
-                Location::Slot(slot) => {
-                    let start = slot as usize * self.block;
-                    slots[start..start + self.block].as_mut_ptr()
-                }
+                Location::Slot(at) => slot(at),
                 Location::Buffer { buffer, offset, level } => {
                     let (start, all) = match level {
                         Level::Row => (from / self.columns, self.n / self.columns),
@@ -325,7 +328,7 @@ impl Fused {
                     };
                     bases.pointer(buffer, offset as usize, all).wrapping_add(start)
                 }
-            };
+            }));
         }
         let mut start = from;
         // Where the block began for which the first instructions were run last.
@@ -343,12 +346,13 @@ impl Fused {
             let rows = n / self.columns;
             // SAFETY: a register points to a slot of `block ≥ n` elements, or into a buffer whose remaining length was
             // checked for the whole domain above. A result never shares its slot with an argument, and a buffer that is
-            // written here is read only through the register it is written by.
+            // written here is read only through the register it is written by. What a load found in place is not written.
             let read =
-                |register: u32, n: usize| unsafe { std::slice::from_raw_parts(pointers[register as usize].0, n) };
+                |register: u32, n: usize| unsafe { std::slice::from_raw_parts(pointers[register as usize].get().0, n) };
             // SAFETY: as above.
-            let write =
-                |register: u32, n: usize| unsafe { std::slice::from_raw_parts_mut(pointers[register as usize].0, n) };
+            let write = |register: u32, n: usize| unsafe {
+                std::slice::from_raw_parts_mut(pointers[register as usize].get().0, n)
+            };
             let (once, each) = self.code.split_at(self.once);
             if filled.is_none_or(|at| !(start - at).is_multiple_of(self.period)) {
                 filled = Some(start);
@@ -387,7 +391,17 @@ impl Fused {
                     Instr::Load { load, row, out } => {
                         let load = &self.loads[load as usize];
                         let (n, start) = if row { (rows, start / self.columns) } else { (n, start) };
-                        load.read(bases.read_all(load.buffer), start, write(out, n));
+                        let data = bases.read_all(load.buffer);
+                        if let Location::Slot(at) = self.locations[out as usize] {
+                            // What stands there as it is wanted is read where it is.
+                            let found = load.piece(start, n).and_then(|from| data.get(from..from + n));
+                            let pointer = found.map_or_else(|| slot(at), |data| data.as_ptr().cast_mut());
+                            pointers[out as usize].set(Pointer(pointer));
+                            if found.is_some() {
+                                continue;
+                            }
+                        }
+                        load.read(data, start, write(out, n));
                     }
                     Instr::Gather { gather, out } => {
                         let gather = &self.gathers[gather as usize];
@@ -413,9 +427,10 @@ impl Fused {
                 let (indices, out) = (bases.read_all(scatter.place.indices), bases.write(scatter.out, 0, scatter.len));
                 scatter.add(read(scatter.from, n), indices, start, out);
             }
-            for (pointer, location) in pointers.iter_mut().zip(&self.locations) {
+            for (pointer, location) in pointers.iter().zip(&self.locations) {
                 if let Location::Buffer { level, .. } = location {
-                    pointer.0 = pointer.0.wrapping_add(if *level == Level::Row { rows } else { n });
+                    let step = if *level == Level::Row { rows } else { n };
+                    pointer.set(Pointer(pointer.get().0.wrapping_add(step)));
                 }
             }
             start += n;

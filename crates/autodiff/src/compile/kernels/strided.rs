@@ -30,6 +30,27 @@ impl Load {
         }
     }
 
+    /// Where so many elements from `start` on stand one behind the other, if they do.
+    pub(in super::super) fn piece(&self, start: usize, n: usize) -> Option<usize> {
+        let (inner, outer) = self.axes.split_last()?;
+        let column = start % inner.len;
+        let inside = inner.low <= column as isize && (column + n) as isize <= inner.high.min(inner.len as isize);
+        if inner.stride != 1 || !inside {
+            return None;
+        }
+        let mut at = self.offset + column as isize;
+        let mut row = start / inner.len;
+        for axis in outer.iter().rev() {
+            let index = (row % axis.len) as isize;
+            if !(axis.low..axis.high).contains(&index) {
+                return None;
+            }
+            at += index * axis.stride;
+            row /= axis.len;
+        }
+        usize::try_from(at).ok()
+    }
+
     /// Elements `start..` of the view, in order.
     pub(in super::super) fn read<E: Element>(&self, data: &[E], start: usize, out: &mut [E]) {
         let Some((inner, outer)) = self.axes.split_last() else {
