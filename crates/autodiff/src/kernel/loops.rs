@@ -3,16 +3,6 @@
 use super::machine::Machine;
 use super::math::Math;
 use crate::op::{Binary, Literal, Unary};
-use crate::scalar::Element;
-
-/// What a reduction does to two elements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Fold {
-    Sum,
-    Max,
-    Min,
-    Prod,
-}
 
 /// Three arguments in one pass.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -166,12 +156,12 @@ fn powi<E: Math>(n: i32, x: &[E], y: &mut [E]) {
 }
 
 #[inline(always)]
-fn larger<E: Math>(a: E, b: E) -> E {
+pub(super) fn larger<E: Math>(a: E, b: E) -> E {
     if a > b || a.is_nan() { a } else { b }
 }
 
 #[inline(always)]
-fn smaller<E: Math>(a: E, b: E) -> E {
+pub(super) fn smaller<E: Math>(a: E, b: E) -> E {
     if a < b || a.is_nan() { a } else { b }
 }
 
@@ -234,120 +224,4 @@ pub(super) fn ternary<E: Math, M: Machine>(op: Ternary, a: &[E], b: &[E], c: &[E
 #[inline(always)]
 pub(super) fn axpy<E: Math, M: Machine>(c: E, a: &[E], b: &[E], y: &mut [E]) {
     zip(a, b, y, |a, b| E::mul_add_fast::<M>(c, b, a));
-}
-
-#[inline(always)]
-fn combine<E: Math>(fold: Fold, a: E, b: E) -> E {
-    match fold {
-        Fold::Sum => a + b,
-        Fold::Max => larger(a, b),
-        Fold::Min => smaller(a, b),
-        Fold::Prod => a * b,
-    }
-}
-
-/// What a fold starts from.
-pub(crate) fn neutral<E: Element>(fold: Fold) -> E {
-    E::from_f64(match fold {
-        Fold::Sum => 0.0,
-        Fold::Max => f64::NEG_INFINITY,
-        Fold::Min => f64::INFINITY,
-        Fold::Prod => 1.0,
-    })
-}
-
-/// The fold of a run, in interleaved lanes: vectorised, and for sums closer than one running sum.
-#[inline(always)]
-fn fold_run<E: Math>(fold: Fold, run: &[E]) -> E {
-    const LANES: usize = 32;
-    #[inline(always)]
-    fn lanes<E: Math>(run: &[E], start: E, f: impl Fn(E, E) -> E + Copy) -> E {
-        if run.len() < LANES {
-            return run.iter().fold(start, |acc, &x| f(acc, x));
-        }
-        let mut acc = [start; LANES];
-        let chunks = run.chunks_exact(LANES);
-        let rest = chunks.remainder();
-        for chunk in chunks {
-            for (lane, &x) in acc.iter_mut().zip(chunk) {
-                *lane = f(*lane, x);
-            }
-        }
-        for (lane, &x) in acc.iter_mut().zip(rest) {
-            *lane = f(*lane, x);
-        }
-        let mut width = LANES / 2;
-        while width > 0 {
-            for i in 0..width {
-                acc[i] = f(acc[i], acc[i + width]);
-            }
-            width /= 2;
-        }
-        acc[0]
-    }
-    let start = neutral(fold);
-    match fold {
-        Fold::Sum => lanes(run, start, |a, b| a + b),
-        Fold::Max => lanes(run, start, larger),
-        Fold::Min => lanes(run, start, smaller),
-        Fold::Prod => lanes(run, start, |a, b| a * b),
-    }
-}
-
-/// Rows that are folded side by side where they are too short for lanes of their own.
-const SIDE_BY_SIDE: usize = 8;
-
-/// `y[r]` = the fold of row `r` of `x`.
-#[inline(always)]
-pub(super) fn fold_rows<E: Math, M: Machine>(fold: Fold, x: &[E], columns: usize, y: &mut [E]) {
-    let mut done = 0;
-    if columns < 32 {
-        let groups = x.chunks_exact(columns * SIDE_BY_SIDE).zip(y.chunks_exact_mut(SIDE_BY_SIDE));
-        for (rows, y) in groups {
-            let mut acc = [neutral(fold); SIDE_BY_SIDE];
-            for j in 0..columns {
-                for (r, acc) in acc.iter_mut().enumerate() {
-                    *acc = combine(fold, *acc, rows[r * columns + j]);
-                }
-            }
-            y.copy_from_slice(&acc);
-            done += SIDE_BY_SIDE;
-        }
-    }
-    for (y, row) in y[done..].iter_mut().zip(x[done * columns..].chunks_exact(columns)) {
-        *y = fold_run(fold, row);
-    }
-}
-
-/// `acc[j]` folded with every `x[i]` where `(start + i) mod len = j`.
-#[inline(always)]
-pub(super) fn fold_columns<E: Math, M: Machine>(fold: Fold, x: &[E], start: usize, acc: &mut [E]) {
-    let len = acc.len();
-    if len == 1 {
-        acc[0] = combine(fold, acc[0], fold_run(fold, x));
-        return;
-    }
-    let mut rest = x;
-    let mut at = start % len;
-    while !rest.is_empty() {
-        let n = rest.len().min(len - at);
-        let (row, after) = rest.split_at(n);
-        let target = &mut acc[at..at + n];
-        match fold {
-            Fold::Sum => target.iter_mut().zip(row).for_each(|(a, &x)| *a += x),
-            Fold::Max => target.iter_mut().zip(row).for_each(|(a, &x)| *a = larger(*a, x)),
-            Fold::Min => target.iter_mut().zip(row).for_each(|(a, &x)| *a = smaller(*a, x)),
-            Fold::Prod => target.iter_mut().zip(row).for_each(|(a, &x)| *a = *a * x),
-        }
-        rest = after;
-        at = 0;
-    }
-}
-
-/// Row `r` of `y` filled with `x[r]`.
-#[inline(always)]
-pub(super) fn expand<E: Math, M: Machine>(x: &[E], columns: usize, y: &mut [E]) {
-    for (row, &x) in y.chunks_exact_mut(columns).zip(x) {
-        row.fill(x);
-    }
 }

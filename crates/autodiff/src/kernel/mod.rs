@@ -5,6 +5,7 @@
 //! best instruction set of this processor. The compiler's vectoriser does the rest, except in products of matrices,
 //! whose tiles are registers by name.
 
+mod fold;
 mod loops;
 mod machine;
 pub(crate) mod math;
@@ -14,8 +15,8 @@ mod table;
 mod turn;
 mod vector;
 
-pub(crate) use loops::neutral;
-pub(crate) use loops::{Fold, Ternary};
+pub(crate) use fold::{Fold, neutral};
+pub(crate) use loops::Ternary;
 pub(crate) use narrow::Narrow;
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]
 pub use table::Table;

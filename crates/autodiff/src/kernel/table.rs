@@ -1,6 +1,7 @@
 //! The loops, compiled for each instruction set.
 
-use super::loops::{self, Fold, Ternary};
+use super::fold::{self, Fold};
+use super::loops::{self, Ternary};
 #[cfg(not(target_arch = "aarch64"))]
 use super::machine::Baseline;
 use super::machine::Machine;
@@ -75,9 +76,9 @@ macro_rules! table {
         table!(@fn binary(op: Binary, a: &[E], b: &[E], y: &mut [E]) = loops::binary::<E, $machine> $(, $feature)?);
         table!(@fn ternary(op: Ternary, a: &[E], b: &[E], c: &[E], y: &mut [E]) = loops::ternary::<E, $machine> $(, $feature)?);
         table!(@fn axpy(c: E, a: &[E], b: &[E], y: &mut [E]) = loops::axpy::<E, $machine> $(, $feature)?);
-        table!(@fn fold_rows(fold: Fold, x: &[E], columns: usize, y: &mut [E]) = loops::fold_rows::<E, $machine> $(, $feature)?);
-        table!(@fn fold_columns(fold: Fold, x: &[E], start: usize, acc: &mut [E]) = loops::fold_columns::<E, $machine> $(, $feature)?);
-        table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = loops::expand::<E, $machine> $(, $feature)?);
+        table!(@fn fold_rows(fold: Fold, x: &[E], columns: usize, y: &mut [E]) = fold::fold_rows::<E, $machine> $(, $feature)?);
+        table!(@fn fold_columns(fold: Fold, x: &[E], start: usize, acc: &mut [E]) = fold::fold_columns::<E, $machine> $(, $feature)?);
+        table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = fold::expand::<E, $machine> $(, $feature)?);
         table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
         table!(@fn pack(b: &[E], strides: [usize; 2], size: (usize, usize), into: &mut [MaybeUninit<E>]) = narrow::pack::<E, $machine> $(, $feature)?);
         table!(@fn dots(product: &Narrow<'_, E>, packed: &[E], out: &mut [E]) = narrow::multiply_packed::<E, $machine> $(, $feature)?);

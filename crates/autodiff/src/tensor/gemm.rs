@@ -79,7 +79,12 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     assert!(out.len() == m * n, "a product has another size than its result");
     let work = m * n * k;
     let threads = threads(fork, wake, work);
-    let pieces = if threads > 1 { (work / SPLIT).clamp(1, 2 * threads) } else { 1 };
+    // As many for each thread: two where there is much to do, should one be held up.
+    let pieces = match work / SPLIT {
+        some if threads == 1 || some < threads => some.clamp(1, threads),
+        some if some < 2 * threads => threads,
+        _ => 2 * threads,
+    };
     let by_rows = a_strides[0] == 1 && a_strides[1] != 1;
     tune(by_rows && k >= 256 && n >= WIDE);
     // A left factor that stands by columns is read through more pages than the processor holds addresses of, unless it
