@@ -136,9 +136,11 @@ pub(super) fn stack<E: Element>(parts: &[&Tensor<E>], axis: usize, shape: Shape)
 #[track_caller]
 #[inline]
 pub(crate) fn whole_index<E: Element>(index: E, n: usize, op: &str) -> usize {
-    let i = index.to_f64();
-    assert!(i >= 0.0 && i < n as f64 && i.fract() == 0.0, "{op}: index {i} is not a whole number below {n}");
-    i as usize
+    let index = index.to_f64();
+    // What is negative, too large or none becomes another number.
+    let whole = index as usize;
+    assert!(whole < n && whole as f64 == index, "{op}: index {index} is not a whole number below {n}");
+    whole
 }
 
 #[track_caller]

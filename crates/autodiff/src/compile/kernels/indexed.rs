@@ -28,6 +28,13 @@ impl Indexed {
     ) {
         let (row, mut column, mut at) = (start / self.inner, start % self.inner, 0);
         let (mut outer, mut which) = (row / self.count, row % self.count);
+        while self.inner == 1 && at < n {
+            let len = (n - at).min(self.count - which);
+            for (i, &index) in indices[which..which + len].iter().enumerate() {
+                f(at + i..at + i + 1, outer * self.length + whole_index(index, self.length, op));
+            }
+            (which, outer, at) = (0, outer + 1, at + len);
+        }
         while at < n {
             let len = (n - at).min(self.inner - column);
             let index = whole_index(indices[which], self.length, op);

@@ -253,11 +253,12 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
     }
     let narrow = |add: bool| Narrow { m, k, n, a, a_strides, b, b_strides, add };
     let tiny = if rows_of_b { m * n * k <= TINY } else { b_strides[0] == 1 && m * n * k <= tiny_turned(m) };
-    // Kernels that read a right factor as it stands, or copy it once for many rows.
-    let any = table.few.as_ref().is_some_and(|few| {
-        b_strides[0] == 1 && ((few.suits_dots)(a_strides, (m, k, n)) || (few.suits_turned)(a_strides, (m, k, n)))
-    });
-    if tiny || ((rows_of_b || any) && n <= NARROW && m >= 2 * n) {
+    let few = table.few.as_ref();
+    let dots = few.is_some_and(|few| (few.suits_dots)(a_strides, (m, k, n)));
+    let turned = few.is_some_and(|few| (few.suits_turned)(a_strides, (m, k, n)));
+    // The last two kernels read a right factor either way; a library's needs both rows and columns.
+    let slim = (m >= 2 * n && (rows_of_b || dots || turned)) || (m <= NARROW && turned);
+    if tiny || (n <= NARROW && slim) {
         let work = m * n * k;
         let pieces = if m >= 64 { (work >> 21).clamp(1, 8).next_power_of_two() } else { 1 };
         let target = super::super::memory::Shared::new(out);

@@ -71,15 +71,32 @@ impl Load {
         let mut rest = out;
         while !rest.is_empty() {
             let count = rest.len().min(inner.len - column);
-            let (now, after) = rest.split_at_mut(count);
             let mut base = self.offset;
             let mut inside = true;
             for (&i, axis) in index.iter().zip(outer) {
                 base += i as isize * axis.stride;
                 inside &= (axis.low..axis.high).contains(&(i as isize));
             }
+            // How often a whole row repeats itself before the axis outside it ends.
+            let again = match (outer, &mut index[..]) {
+                ([.., axis], [.., i]) if axis.stride == 0 && inside && count == inner.len => {
+                    let left = axis.len.min(axis.high as usize) - *i;
+                    let again = left.min(rest.len() / count) - 1;
+                    *i += again;
+                    again
+                }
+                _ => 0,
+            };
+            let (now, after) = rest.split_at_mut(count * (1 + again));
             if inside {
-                run(data, base, inner, column, now);
+                run(data, base, inner, column, &mut now[..count]);
+                let mut done = count;
+                while done < now.len() {
+                    let (from, to) = now.split_at_mut(done);
+                    let some = to.len().min(done);
+                    to[..some].copy_from_slice(&from[..some]);
+                    done += some;
+                }
             } else {
                 now.fill(E::from_f64(0.0));
             }
