@@ -2,53 +2,86 @@
 
 use super::machine::Machine;
 use super::math::Math;
+use super::register::Register;
 
-/// `yᵢ = Aᵢ·x` for `R` rows of `A`, each in lanes of its own.
+/// `yᵢ = Aᵢ·x` for `R` rows of `A` that are shorter than a register, each in a few lanes of its own.
 #[inline(always)]
-fn dot_some<E: Math, M: Machine, const R: usize, const LANES: usize>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
-    let n = x.len();
+fn dot_short<E: Math, M: Machine, const R: usize>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
+    const LANES: usize = 4;
     let mut acc = [[E::from_f64(0.0); LANES]; R];
-    let whole = n / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        let x = &x[start..start + LANES];
+    for (k, x) in x.chunks(LANES).enumerate() {
         for (r, acc) in acc.iter_mut().enumerate() {
-            let row = &a[r * stride + start..][..LANES];
-            for ((c, &a), &x) in acc.iter_mut().zip(row).zip(x) {
+            for ((c, &a), &x) in acc.iter_mut().zip(&a[r * stride + k * LANES..]).zip(x) {
                 *c = E::mul_add_fast::<M>(a, x, *c);
             }
         }
     }
-    for (r, (acc, y)) in acc.iter_mut().zip(y).enumerate() {
-        for (c, i) in acc.iter_mut().zip(whole..n) {
-            *c = E::mul_add_fast::<M>(a[r * stride + i], x[i], *c);
-        }
-        let mut width = LANES / 2;
-        while width > 0 {
-            for i in 0..width {
-                acc[i] += acc[i + width];
-            }
-            width /= 2;
-        }
-        *y = acc[0];
+    for (&[a, b, c, d], y) in acc.iter().zip(y) {
+        *y = (a + c) + (b + d);
     }
 }
 
-/// `yᵢ = Aᵢ·x` for the rows of `A`: many lanes for long rows, few for short ones, whose lanes cost more to add up.
+/// `yᵢ = Aᵢ·x` for `R` rows of `A`, at least as long as a register: two for each row.
+#[inline(always)]
+fn dot_some<E: Math, M: Machine, const R: usize>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
+    let (n, lanes) = (x.len(), E::Register::<M>::LANES);
+    assert!((R - 1) * stride + n <= a.len(), "a product reads beyond its rows");
+    let zero = E::Register::<M>::splat(E::from_f64(0.0));
+    let (mut even, mut odd) = ([zero; R], [zero; R]);
+    let mut start = 0;
+    // SAFETY: the last row was checked above, and `x` has as many elements.
+    unsafe {
+        while start + 2 * lanes <= n {
+            let x = [0, lanes].map(|v| x.as_ptr().add(start + v));
+            let x = [E::Register::<M>::load(x[0]), E::Register::<M>::load(x[1])];
+            for r in 0..R {
+                let a = a.as_ptr().add(r * stride + start);
+                even[r] = E::Register::<M>::mul_add(E::Register::<M>::load(a), x[0], even[r]);
+                odd[r] = E::Register::<M>::mul_add(E::Register::<M>::load(a.add(lanes)), x[1], odd[r]);
+            }
+            start += 2 * lanes;
+        }
+        while start < n {
+            let some = lanes.min(n - start);
+            let x = E::Register::<M>::load_first(x.as_ptr().add(start), some);
+            for (r, even) in even.iter_mut().enumerate() {
+                let a = E::Register::<M>::load_first(a.as_ptr().add(r * stride + start), some);
+                *even = E::Register::<M>::mul_add(a, x, *even);
+            }
+            start += some;
+        }
+    }
+    let mut both = even;
+    for (both, &odd) in both.iter_mut().zip(&odd) {
+        *both = both.plus(odd);
+    }
+    match both.as_chunks() {
+        ([four], []) => y.copy_from_slice(&E::Register::<M>::sums(*four)),
+        (_, rest) => y.iter_mut().zip(rest).for_each(|(y, x)| *y = x.sum()),
+    }
+}
+
+/// `yᵢ = Aᵢ·x` for the rows of `A`.
 #[inline(always)]
 pub(super) fn dot_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
     let mut i = 0;
-    if x.len() < 64 {
+    if x.len() < E::Register::<M>::LANES {
         for _ in 0..y.len() / 8 {
-            dot_some::<E, M, 8, 4>(&a[i * stride..], stride, x, &mut y[i..i + 8]);
+            dot_short::<E, M, 8>(&a[i * stride..], stride, x, &mut y[i..i + 8]);
             i += 8;
         }
+        while i < y.len() {
+            dot_short::<E, M, 1>(&a[i * stride..], stride, x, &mut y[i..=i]);
+            i += 1;
+        }
+        return;
     }
-    for _ in 0..(y.len() - i) / 4 {
-        dot_some::<E, M, 4, 16>(&a[i * stride..], stride, x, &mut y[i..i + 4]);
+    for _ in 0..y.len() / 4 {
+        dot_some::<E, M, 4>(&a[i * stride..], stride, x, &mut y[i..i + 4]);
         i += 4;
     }
     while i < y.len() {
-        dot_some::<E, M, 1, 16>(&a[i * stride..], stride, x, &mut y[i..=i]);
+        dot_some::<E, M, 1>(&a[i * stride..], stride, x, &mut y[i..=i]);
         i += 1;
     }
 }
@@ -77,3 +110,6 @@ pub(super) fn sum_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], y: 
         k += 1;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! Products of small integers, which are exact, against the definition, on every machine that is here.
+
+use super::super::machine::{Baseline, Machine, Neon};
+use super::super::math::Math;
+use super::{dot_rows, sum_rows};
+
+fn numbers<E: Math>(n: usize, seed: usize) -> Vec<E> {
+    (0..n).map(|i| E::from_f64(((i * 7 + seed * 3) % 13) as f64 - 6.0)).collect()
+}
+
+fn check<E: Math, M: Machine>(rows: usize, columns: usize, stride: usize) {
+    // Not an element more than there must be.
+    let a = numbers::<E>((rows - 1) * stride + columns, 1);
+    let element = |i: usize, j: usize| a[i * stride + j];
+    let x = numbers::<E>(columns, 2);
+    let mut y = vec![E::from_f64(7.0); rows];
+    dot_rows::<E, M>(&a, stride, &x, &mut y);
+    for (i, &y) in y.iter().enumerate() {
+        let expected = (0..columns).fold(E::from_f64(0.0), |sum, j| sum + element(i, j) * x[j]);
+        assert!(y == expected, "row {i} of {rows}×{columns}, {stride} apart: {y:?} is not {expected:?}");
+    }
+    let x = numbers::<E>(rows, 3);
+    let start = numbers::<E>(columns, 4);
+    let mut y = start.clone();
+    sum_rows::<E, M>(&a, stride, &x, &mut y);
+    for (j, &y) in y.iter().enumerate() {
+        let expected = (0..rows).fold(start[j], |sum, i| sum + x[i] * element(i, j));
+        assert!(y == expected, "column {j} of {rows}×{columns}, {stride} apart: {y:?} is not {expected:?}");
+    }
+}
+
+fn all<M: Machine>() {
+    for rows in [1, 2, 3, 4, 5, 8, 9, 13] {
+        for columns in [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 31, 32, 33, 40, 64, 100, 333] {
+            for apart in [0, 1, 5] {
+                check::<f64, M>(rows, columns, columns + apart);
+                check::<f32, M>(rows, columns, columns + apart);
+            }
+        }
+    }
+}
+
+#[test]
+fn products_with_a_vector_are_exact_on_any_machine() {
+    all::<Baseline>();
+    all::<Neon>();
+    #[cfg(target_arch = "x86_64")]
+    {
+        use super::super::machine::{Avx2, Avx512};
+        if super::super::table::level() >= 1 {
+            all::<Avx2>();
+        }
+        if super::super::table::level() >= 2 {
+            all::<Avx512>();
+        }
+    }
+}
