@@ -1,6 +1,7 @@
 //! What executables do beside evaluating op by op (rows that repeat, products that end in a sum, reading and adding by
 //! indices) changes no value.
 
+use autodiff::op::Padding;
 use autodiff::{Abstract, CompileOptions, Element, Program, Tensor, Value, Var};
 
 mod support;
@@ -242,6 +243,9 @@ fn products_have_the_same_bits_on_any_number_of_threads() {
         (60, 20_000, 60),
         (1000, 1200, 33),
         (33, 1200, 1000),
+        (200, 6000, 10),
+        (60, 60_000, 50),
+        (30, 100_000, 12),
         (2000, 600, 10),
         (129, 3000, 64),
         (64, 3000, 129),
@@ -260,4 +264,61 @@ fn products_have_the_same_bits_on_any_number_of_threads() {
             check::<f32>(&f, &format!("{m}×{k}×{n}, {left} {right}"));
         }
     }
+    let f = Program::record(&[&[300, 200], &[700, 300], &[700, 200]], |x| x[0] - x[1].transpose().matmul(&x[2]) * 0.1)
+        .unwrap();
+    check::<f64>(&f, "a step");
+    check::<f32>(&f, "a step");
+}
+
+#[test]
+fn factors_that_repeat_a_row_or_a_column_agree_with_the_interpreter() {
+    for (m, k, n) in [(100, 300, 90), (200, 150, 10), (90, 300, 100)] {
+        let f = Program::record_many(&[&[m, 1], &[1, k], &[k, n], &[1, n], &[k, 1], &[m, k]], |a| {
+            let left = [a[0].broadcast_to(&[m, k]), a[1].broadcast_to(&[m, k])];
+            let right = [a[3].broadcast_to(&[k, n]), a[4].broadcast_to(&[k, n])];
+            let mut all: Vec<_> = left.iter().map(|left| left.matmul(&a[2])).collect();
+            all.extend(right.iter().map(|right| a[5].matmul(right)));
+            all
+        })
+        .unwrap();
+        agrees(&f, &format!("{m}×{k}×{n}"));
+    }
+}
+
+#[test]
+fn narrow_products_read_right_factors_that_stand_neither_by_rows_nor_by_columns() {
+    // Threads share rows; the last ones are fewer than the kernel for the others is made for.
+    for (m, k) in [(200, 6000), (100, 11_000), (40, 300)] {
+        let f = Program::record_many(&[&[m, k], &[k, m], &[k, 10, 3]], |a| {
+            let right = a[2].at(2, 1);
+            vec![a[0].matmul(&right), a[1].transpose().matmul(&right)]
+        })
+        .unwrap();
+        agrees(&f, &format!("{m}×{k}"));
+    }
+}
+
+#[test]
+fn products_of_vectors_agree_with_the_interpreter() {
+    let f = Program::record_many(&[&[784], &[1, 128], &[784, 128]], |a| {
+        let outer = a[0].reshape(&[1, 784]).transpose().matmul(&a[1]);
+        vec![outer, a[2] - outer * 0.5]
+    })
+    .unwrap();
+    agrees(&f, "an outer product");
+    let f = Program::record(&[&[1000, 784], &[784, 0]], |a| a[0].transpose().matmul(&a[0].matmul(&a[1]))).unwrap();
+    agrees(&f, "no columns");
+}
+
+#[test]
+fn pieces_that_are_read_in_place_alternate_with_those_that_are_not() {
+    let around = |low, high| Padding { low, high, interior: 0 };
+    let f = Program::record_many(&[&[3, 5000], &[3, 4493], &[4, 1, 8]], |a| {
+        let slice = a[0].slice_axis(1, 7..4500);
+        let padded = (slice * 2.0).pad(&[around(0, 0), around(300, 207)]);
+        let repeated = a[2].broadcast_to(&[4, 600, 8]).pad(&[around(0, 0), around(5, 3), around(0, 0)]);
+        vec![slice.tanh() * a[1] + slice, padded + a[0] * 3.0, repeated * 2.0 + repeated.exp()]
+    })
+    .unwrap();
+    agrees(&f, "slices longer than a block");
 }

@@ -15,7 +15,7 @@ const LARGE: usize = 256 << 10;
 /// Bytes of a block's rows: they and what is made of them stay in the second cache.
 const BLOCK: usize = 256 << 10;
 
-/// Fewer rows than a block has, unless it has all of them.
+/// Every block but the last has at least so many rows.
 const ROWS: usize = 16;
 
 /// The kernels, those that gain from it joined; the order changes only where nothing depends on it.
@@ -43,7 +43,9 @@ pub(super) fn share_rows<E: Element>(kernels: Vec<Kernel<E>>, buffers: &[Buffer]
 /// The product that a group starts with.
 fn seed<E: Element>(kernel: &Kernel<E>) -> Option<&MatMul> {
     match kernel {
-        Kernel::MatMul(p) if is_single(p) && p.n <= NARROW && p.m * p.k * size_of::<E>() >= LARGE && p.m >= 64 => {
+        Kernel::MatMul(p)
+            if is_single(p) && p.n > 0 && p.n <= NARROW && p.m * p.k * size_of::<E>() >= LARGE && p.m >= 64 =>
+        {
             // Whole rows, one behind the other.
             (p.a.strides[1] == 1).then_some(p)
         }
@@ -114,7 +116,7 @@ impl Group {
             group.fates.push(fate);
         }
         let made: usize = by_rows.iter().map(|&b| buffers[b as usize].len / rows).sum();
-        group.block = (BLOCK / size_of::<E>() / (first.k + made)).clamp(16, 512).min(rows) & !7;
+        group.block = (BLOCK / size_of::<E>() / (first.k + made)).clamp(ROWS, 512).min(rows) & !7;
         (reads_of_matrix >= 2 && group.block > 0).then_some(group)
     }
 
@@ -127,7 +129,7 @@ impl Group {
         matrix: u32,
     ) -> Option<RowPart> {
         match kernel {
-            Kernel::MatMul(p) if is_single(p) && p.n <= NARROW => {
+            Kernel::MatMul(p) if is_single(p) && p.n > 0 && p.n <= NARROW => {
                 let (a, b) = (by_rows.contains(&p.a.buffer), by_rows.contains(&p.b.buffer));
                 // Rows of what is made in the group, one behind the other.
                 let whole = |buffer: u32, offset: usize, stride: usize| {

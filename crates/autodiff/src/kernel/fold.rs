@@ -129,7 +129,7 @@ pub(super) fn fold_rows<E: Math, M: Machine>(fold: Fold, x: &[E], columns: usize
     }
 }
 
-/// Registers of a short row, or what the next rows lend to make it whole registers.
+/// The most registers of a row that is read or written by whole registers, with what the next rows lend.
 const MOST: usize = 4;
 
 /// Adds the rows of `x` to `acc`, which is as long as a row: `V` registers, in part.
@@ -170,10 +170,11 @@ pub(super) fn fold_columns<E: Math, M: Machine>(fold: Fold, x: &[E], start: usiz
     }
     let mut rest = x;
     let mut at = start % len;
+    let registers = len.div_ceil(E::Register::<M>::LANES);
+    let short = fold == Fold::Sum && registers <= MOST;
     while !rest.is_empty() {
-        let rows = if fold == Fold::Sum && at == 0 { rest.len() / len } else { 0 };
-        let registers = len.div_ceil(E::Register::<M>::LANES);
-        if rows >= 4 && registers <= MOST {
+        let rows = if short && at == 0 { rest.len() / len } else { 0 };
+        if rows >= 4 {
             let (whole, after) = rest.split_at(rows * len);
             match registers {
                 1 => sum_columns::<E, M, 1>(whole, acc),

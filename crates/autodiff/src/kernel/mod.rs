@@ -2,8 +2,8 @@
 //!
 //! One generic source: a loop is an `#[inline(always)]` function over a [`Machine`], which says whether a fused
 //! multiply-add is there, and what a register is. [`Table`] holds, for each element type, the loops as compiled for the
-//! best instruction set of this processor. The compiler's vectoriser does the rest, except in products of matrices,
-//! whose tiles are registers by name.
+//! best instruction set of this processor. The compiler's vectoriser does the rest, except where a kernel must say what
+//! stays in a register: in products, and along short rows.
 
 mod fold;
 mod loops;
@@ -26,3 +26,37 @@ pub(crate) trait HasTable: Sized + 'static {
     /// The loops for this processor.
     fn table() -> &'static Table<Self>;
 }
+
+/// Calls a function for every machine that this processor is, or can play.
+#[cfg(test)]
+macro_rules! on_every_machine {
+    ($f:ident) => {{
+        use $crate::kernel::machine::{Baseline, Neon};
+        $f::<Baseline>();
+        $f::<Neon>();
+        #[cfg(target_arch = "x86_64")]
+        {
+            use $crate::kernel::machine::{Avx2, Avx512};
+            let level = $crate::kernel::table::level();
+            if level >= 1 {
+                $f::<Avx2>();
+            } else {
+                eprintln!("skipped: no AVX2 here");
+            }
+            if level >= 2 {
+                $f::<Avx512>();
+            } else {
+                eprintln!("skipped: no AVX-512 here");
+            }
+        }
+    }};
+}
+
+/// Small numbers, whose sums of products are exact.
+#[cfg(test)]
+fn small_numbers<E: math::Math>(n: usize, seed: usize) -> Vec<E> {
+    (0..n).map(|i| E::from_f64(((i * 7 + seed * 3) % 13) as f64 - 6.0)).collect()
+}
+
+#[cfg(test)]
+use on_every_machine;

@@ -1,5 +1,5 @@
-//! Vector registers, for the kernel that must know them: tiles of a product live in registers, and are written back in
-//! parts.
+//! Vector registers, for the kernels that say what stays in one: tiles of a product, and short rows, which are read and
+//! written in parts.
 
 /// A register of elements.
 pub(crate) trait Register<E>: Copy {

@@ -56,12 +56,16 @@ pub(crate) struct Few<E: 'static> {
     pub(crate) packed_len: fn(usize, usize) -> usize,
     /// `(B, strides, (k, n), copied)`: copies a right factor for `dots`.
     pub(crate) pack: fn(&[E], [usize; 2], (usize, usize), &mut [MaybeUninit<E>]),
-    /// `C = A·B`, with a copied `B`; `C` is the last argument.
+    /// `C = A·B`, where `A` stands by rows; `C` is the last argument.
+    pub(crate) packing: fn(&Narrow<'_, E>, &mut [E]),
+    /// The same, with a copied `B`.
     pub(crate) dots: fn(&Narrow<'_, E>, &[E], &mut [E]),
-    /// `(strides of A, (m, k, n))`: whether `turned` suits the product.
-    pub(crate) suits_turned: fn([usize; 2], (usize, usize, usize)) -> bool,
+    /// `(strides of A, (m, k, n))`: whether `columns` and `transposed` suit the product.
+    pub(crate) suits_columns: fn([usize; 2], (usize, usize, usize)) -> bool,
     /// `Cᵀ = (A·B)ᵀ`, where `A` stands by columns; `Cᵀ` is the last argument.
-    pub(crate) turned: fn(&Narrow<'_, E>, &mut [E]),
+    pub(crate) transposed: fn(&Narrow<'_, E>, &mut [E]),
+    /// `C = A·B`, where `A` stands by columns.
+    pub(crate) columns: fn(&Narrow<'_, E>, &mut [E]),
 }
 
 #[inline(always)]
@@ -81,8 +85,10 @@ macro_rules! table {
         table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = fold::expand::<E, $machine> $(, $feature)?);
         table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
         table!(@fn pack(b: &[E], strides: [usize; 2], size: (usize, usize), into: &mut [MaybeUninit<E>]) = narrow::pack::<E, $machine> $(, $feature)?);
+        table!(@fn packing(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_packing::<E, $machine> $(, $feature)?);
+        table!(@fn columns(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_columns::<E, $machine> $(, $feature)?);
         table!(@fn dots(product: &Narrow<'_, E>, packed: &[E], out: &mut [E]) = narrow::multiply_packed::<E, $machine> $(, $feature)?);
-        table!(@fn turned_product(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_turned::<E, $machine> $(, $feature)?);
+        table!(@fn transposed(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_transposed::<E, $machine> $(, $feature)?);
         table!(@fn turn(x: &[E], stride: usize, columns: usize, y: &mut [MaybeUninit<E>]) = turned::<E, $machine> $(, $feature)?);
         table!(@fn dot_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::dot_rows::<E, $machine> $(, $feature)?);
         table!(@fn sum_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::sum_rows::<E, $machine> $(, $feature)?);
@@ -100,9 +106,11 @@ macro_rules! table {
                 suits_dots: narrow::suits_dots::<E, $machine>,
                 packed_len: narrow::packed_len::<E, $machine>,
                 pack: pack::<E>,
+                packing: packing::<E>,
                 dots: dots::<E>,
-                suits_turned: narrow::suits_columns::<E, $machine>,
-                turned: turned_product::<E>,
+                suits_columns: narrow::suits_columns::<E, $machine>,
+                transposed: transposed::<E>,
+                columns: columns::<E>,
             }) } else { None },
             turn: turn::<E>,
             dot_rows: dot_rows::<E>,

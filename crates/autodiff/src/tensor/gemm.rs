@@ -30,11 +30,12 @@ pub struct Product<'a, E> {
     pub wake: bool,
 }
 
-/// Multiply-adds above which a product is cut, to be shared between threads.
+/// Multiply-adds of a piece that is worth another thread.
 const SPLIT: usize = 1 << 21;
 
-/// The library sums in another order where both rows and columns are at most 64: no piece becomes so small.
-const LEAST: usize = 65 + 32;
+/// The library sums in another order where both rows and columns are at most so many, and in a third one where they are
+/// at most half as many: no piece is small in this sense that was not before it was cut.
+const SMALL: usize = 64;
 
 /// Columns for which copying a left factor that stands by columns pays.
 const WIDE: usize = 256;
@@ -64,7 +65,7 @@ fn threads(_: bool, _: bool, _: usize) -> usize {
 ///
 /// Inside a rayon pool (`ThreadPool::install`) rows or columns of a large product are shared between its threads; from
 /// outside, only much work is worth waking the pool. An element is summed in an order that does not depend on the rows
-/// and columns computed with it (see [`LEAST`]), so the result has the same bits on any number of threads.
+/// and columns computed with it (see [`SMALL`]), so the result has the same bits on any number of threads.
 pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [E]) {
     let Product { m, k, n, a, a_strides, b, b_strides, start, fork, wake } = product;
     if m * n * k == 0 {
@@ -85,11 +86,12 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
         some if some < 2 * threads => threads,
         _ => 2 * threads,
     };
-    let by_rows = a_strides[0] == 1 && a_strides[1] != 1;
-    tune(by_rows && k >= 256 && n >= WIDE);
+    let a_by_columns = a_strides[0] == 1 && a_strides[1] > 1;
+    tune(a_by_columns && k >= 256 && n >= WIDE);
     // A left factor that stands by columns is read through more pages than the processor holds addresses of, unless it
     // is copied or read a few of its rows at a time.
-    let block = if by_rows && n < WIDE { PAGES * PAGE / (a_strides[1] * size_of::<E>()).min(PAGE) } else { k };
+    let few = PAGES * PAGE / (a_strides[1] * size_of::<E>()).clamp(1, PAGE);
+    let block = if a_by_columns && n < WIDE { few } else { k };
     let (alpha, beta) = match start {
         Some((_, scale)) => (scale, E::from_f64(1.0)),
         None => (E::from_f64(1.0), E::from_f64(0.0)),
@@ -97,13 +99,14 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     assert!(start.is_none_or(|(start, _)| start.len() == m * n), "a product is added to something of another size");
     let target = Target(out.as_mut_ptr());
     // A piece packs all of the factor that is not cut: cut the one whose packing costs more.
-    let by_columns = n >= 32 && (b_strides[1] != 1 || n > 2 * m);
-    let (length, other, unit) = if by_columns { (n, m, 32) } else { (m, n, 8) };
-    let pieces = pieces.min(length / if other < LEAST { LEAST } else { unit }).max(1);
+    let cut_columns = n >= 32 && (b_strides[1] != 1 || n > 2 * m);
+    let (length, other, unit) = if cut_columns { (n, m, 32) } else { (m, n, 8) };
+    let least = if other > SMALL || (length <= SMALL && other > SMALL / 2) { unit } else { SMALL + unit };
+    let pieces = pieces.min(length / least).max(1);
     let cut = |index: usize| if index == pieces { length } else { index * length / pieces / unit * unit };
     let piece = |index: usize, inner: Range<usize>| {
         let (from, to) = (cut(index), cut(index + 1));
-        let (rows, columns) = if by_columns { (0..m, from..to) } else { (from..to, 0..n) };
+        let (rows, columns) = if cut_columns { (0..m, from..to) } else { (from..to, 0..n) };
         if let (Some((start, _)), 0) = (start, inner.start) {
             for row in rows.clone() {
                 let part = &start[row * n..][columns.clone()];

@@ -154,7 +154,7 @@ impl MatMul {
     /// Whether [`add_inner`](MatMul::add_inner), by blocks of so many rows, adds to the transposed result.
     pub(in super::super) fn adds_turned<E: Element>(&self, block: usize) -> bool {
         let few = E::kernels().few.as_ref();
-        few.is_some_and(|few| (few.suits_turned)(self.a.strides, (self.m, block, self.n)))
+        few.is_some_and(|few| (few.suits_columns)(self.a.strides, (self.m, block, self.n)))
     }
 
     /// Whether [`add_inner`](MatMul::add_inner) has a kernel for the way its factors stand.
@@ -182,7 +182,7 @@ impl MatMul {
             let (m, k, n) = (self.m, to - from, self.n);
             let product = Narrow { m, k, n, a, a_strides: self.a.strides, b, b_strides: self.b.strides, add: true };
             match &table.few {
-                Some(few) if turned => (few.turned)(&product, out),
+                Some(few) if turned => (few.transposed)(&product, out),
                 _ => (table.narrow)(&product, out),
             }
         }
@@ -251,23 +251,26 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
         }
         return;
     }
-    let narrow = |add: bool| Narrow { m, k, n, a, a_strides, b, b_strides, add };
     let tiny = if rows_of_b { m * n * k <= TINY } else { b_strides[0] == 1 && m * n * k <= tiny_turned(m) };
-    let few = table.few.as_ref();
-    let dots = few.is_some_and(|few| (few.suits_dots)(a_strides, (m, k, n)));
-    let turned = few.is_some_and(|few| (few.suits_turned)(a_strides, (m, k, n)));
-    // The last two kernels read a right factor either way; a library's needs both rows and columns.
-    let slim = (m >= 2 * n && (rows_of_b || dots || turned)) || (m <= NARROW && turned);
-    if tiny || (n <= NARROW && slim) {
-        let work = m * n * k;
-        let pieces = if m >= 64 { (work >> 21).clamp(1, 8).next_power_of_two() } else { 1 };
+    // For few columns, whichever way the right factor stands.
+    let size = (m, k, n);
+    let slim = table.few.as_ref().and_then(|few| match () {
+        () if n > NARROW || (m < 2 * n && m > NARROW) => None,
+        () if m >= 2 * n && (few.suits_dots)(a_strides, size) => Some(few.packing),
+        () if (few.suits_columns)(a_strides, size) => Some(few.columns),
+        () => None,
+    });
+    if slim.is_some() || tiny || (rows_of_b && n <= NARROW && m >= 2 * n) {
+        let kernel = slim.unwrap_or(table.narrow);
+        let pieces = ((m * n * k) >> 21).clamp(1, 16).next_power_of_two().min(m / 16).max(1);
         let target = super::super::memory::Shared::new(out);
         for_each_chunk(threads, 0..pieces, &|piece| {
-            let step = m.div_ceil(pieces).next_multiple_of(8);
+            let step = m.div_ceil(pieces).next_multiple_of(16);
             let (from, to) = ((piece * step).min(m), ((piece + 1) * step).min(m));
             if from < to {
-                let part = Narrow { m: to - from, a: &a[from * a_strides[0]..], ..narrow(false) };
-                (table.narrow)(&part, target.part(from * n, (to - from) * n));
+                let a = &a[from * a_strides[0]..];
+                let part = Narrow { m: to - from, k, n, a, a_strides, b, b_strides, add: false };
+                kernel(&part, target.part(from * n, (to - from) * n));
             }
         });
         return;

@@ -37,7 +37,7 @@ pub(super) enum Kernel<E> {
 pub(super) struct Scratch<E> {
     /// Blocks, and single numbers.
     pub(super) slots: Arena<E>,
-    /// What late reductions gather, chunk by chunk.
+    /// What belongs to a chunk: what late reductions gather, and copies of factors.
     pub(super) late: Arena<E>,
     /// Addresses of registers.
     pub(super) pointers: Vec<Pointer<E>>,

@@ -1,7 +1,8 @@
 //! Folds of small integers, which are exact, against the definition, on every machine that is here; and what a NaN does.
 
-use super::super::machine::{Baseline, Machine, Neon};
+use super::super::machine::Machine;
 use super::super::math::Math;
+use super::super::on_every_machine;
 use super::{Fold, combine, expand, fold_columns, fold_rows, neutral};
 
 const FOLDS: [Fold; 4] = [Fold::Sum, Fold::Max, Fold::Min, Fold::Prod];
@@ -56,16 +57,5 @@ fn all<M: Machine>() {
 
 #[test]
 fn folds_are_exact_on_any_machine() {
-    all::<Baseline>();
-    all::<Neon>();
-    #[cfg(target_arch = "x86_64")]
-    {
-        use super::super::machine::{Avx2, Avx512};
-        if super::super::table::level() >= 1 {
-            all::<Avx2>();
-        }
-        if super::super::table::level() >= 2 {
-            all::<Avx512>();
-        }
-    }
+    on_every_machine!(all);
 }

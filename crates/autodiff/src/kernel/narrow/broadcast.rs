@@ -177,7 +177,7 @@ fn turned<'a, E: Math, M: Machine>(
     inner: &Range<usize>,
     scratch: &'a mut [MaybeUninit<E>; PANEL],
 ) -> &'a [E] {
-    debug_assert!(p.b_strides[0] == 1, "what is turned stands by columns");
+    assert!(p.b_strides[0] == 1, "a right factor stands neither by rows nor by columns");
     let stride = p.b_strides[1];
     let into = &mut scratch[..inner.len() * padded];
     turn::<E, M>(&p.b[at * stride + inner.start..], stride, (width, padded), into);

@@ -64,7 +64,7 @@ fn sums<E: Math, M: Machine, const V: usize, const N: usize>(
 
 /// A tile, to a result by columns.
 #[inline(always)]
-fn turned_tile<E: Math, M: Machine, const V: usize, const N: usize>(
+fn transposed_tile<E: Math, M: Machine, const V: usize, const N: usize>(
     p: &Narrow<'_, E>,
     place: &Place<'_>,
     add: bool,
@@ -78,6 +78,13 @@ fn turned_tile<E: Math, M: Machine, const V: usize, const N: usize>(
             // SAFETY: the last register ends with the slice.
             unsafe {
                 let into = out.as_mut_ptr().add(v * lanes);
+                if some == lanes {
+                    if add {
+                        acc = acc.plus(E::Register::<M>::load(into));
+                    }
+                    acc.store(into);
+                    continue;
+                }
                 if add {
                     acc = acc.plus(E::Register::<M>::load_first(into, some));
                 }
@@ -118,9 +125,9 @@ fn tile<E: Math, M: Machine, const V: usize, const N: usize>(
     }
 }
 
-/// The product of factors that are not empty; `A` stands by columns. `out` is `C`, or, `TURNED`, `Cᵀ`.
+/// The product of factors that are not empty; `A` stands by columns. `out` is `C`, or, `TRANSPOSED`, `Cᵀ`.
 #[inline(always)]
-pub(super) fn multiply<E: Math, M: Machine, const TURNED: bool>(p: &Narrow<'_, E>, out: &mut [E]) {
+pub(super) fn multiply<E: Math, M: Machine, const TRANSPOSED: bool>(p: &Narrow<'_, E>, out: &mut [E]) {
     let lanes = E::Register::<M>::LANES;
     assert!(
         p.a_strides[0] == 1 && (p.k - 1) * p.a_strides[1] + p.m <= p.a.len(),
@@ -142,10 +149,10 @@ pub(super) fn multiply<E: Math, M: Machine, const TURNED: bool>(p: &Narrow<'_, E
                 let place = &Place { row, some, column: group.start, inner };
                 macro_rules! tiles {
                     ($($width:literal)*) => {
-                        match (group.len(), abreast, TURNED) {
-                            $(($width, ABREAST, true) => turned_tile::<E, M, ABREAST, $width>(p, place, add, out),
+                        match (group.len(), abreast, TRANSPOSED) {
+                            $(($width, ABREAST, true) => transposed_tile::<E, M, ABREAST, $width>(p, place, add, out),
                             ($width, ABREAST, false) => tile::<E, M, ABREAST, $width>(p, place, add, out),
-                            ($width, _, true) => turned_tile::<E, M, 1, $width>(p, place, add, out),
+                            ($width, _, true) => transposed_tile::<E, M, 1, $width>(p, place, add, out),
                             ($width, _, false) => tile::<E, M, 1, $width>(p, place, add, out),)*
                             _ => unreachable!("groups are no wider"),
                         }

@@ -29,16 +29,11 @@ pub(crate) struct Narrow<'a, E> {
     /// Strides of `A` from row to row and from column to column.
     pub(crate) a_strides: [usize; 2],
     pub(crate) b: &'a [E],
-    /// Strides of `B` from row to row and from column to column, one of them 1 (unless `B` has one column).
+    /// Strides of `B` from row to row and from column to column; for [`multiply`] one of them is 1, unless `B` has one
+    /// column.
     pub(crate) b_strides: [usize; 2],
     /// Whether to add to `C`.
     pub(crate) add: bool,
-}
-
-impl<E> Narrow<'_, E> {
-    fn size(&self) -> (usize, usize, usize) {
-        (self.m, self.k, self.n)
-    }
 }
 
 /// Columns of `B` for which the registers hold sums of two rows.
@@ -70,43 +65,40 @@ fn prefetch<E, const FIRST: bool>(at: *const E) {
     let _ = at;
 }
 
-/// The product; `out` is `C`.
-#[inline(always)]
-pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
-    if p.m * p.n == 0 {
-        return;
-    }
-    if p.k == 0 {
-        if !p.add {
-            out.fill(E::from_f64(0.0));
+/// A kernel for factors that are not empty, and what is left where one is.
+macro_rules! entrance {
+    ($(#[$doc:meta])* $name:ident($($more:ident: $type:ty),*) = $kernel:path) => {
+        $(#[$doc])*
+        #[inline(always)]
+        pub(super) fn $name<E: Math, M: Machine>(p: &Narrow<'_, E>, $($more: $type,)* out: &mut [E]) {
+            if p.m * p.n * p.k > 0 {
+                $kernel(p, $($more,)* out);
+            } else if !p.add {
+                out.fill(E::from_f64(0.0));
+            }
         }
-    } else if suits_dots::<E, M>(p.a_strides, p.size()) {
-        dots::multiply_packing::<E, M>(p, out);
-    } else if suits_columns::<E, M>(p.a_strides, p.size()) {
-        columns::multiply::<E, M, false>(p, out);
-    } else {
-        broadcast::multiply::<E, M>(p, out);
-    }
+    };
 }
 
-/// The product of a right factor that was [copied](pack); `out` is `C`.
-#[inline(always)]
-pub(super) fn multiply_packed<E: Math, M: Machine>(p: &Narrow<'_, E>, packed: &[E], out: &mut [E]) {
-    if p.m * p.n * p.k > 0 {
-        dots::multiply::<E, M>(p, packed, out);
-    } else if !p.add {
-        out.fill(E::from_f64(0.0));
-    }
+entrance! {
+    /// The product, with lanes along the rows of `B`; `out` is `C`.
+    multiply() = broadcast::multiply::<E, M>
 }
-
-/// The product of a left factor that stands by columns; `out` is `Cᵀ`.
-#[inline(always)]
-pub(super) fn multiply_turned<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
-    if p.m * p.n * p.k > 0 {
-        columns::multiply::<E, M, true>(p, out);
-    } else if !p.add {
-        out.fill(E::from_f64(0.0));
-    }
+entrance! {
+    /// The product, with lanes along the inner axis; `A` stands by rows, `out` is `C`.
+    multiply_packing() = dots::multiply_packing::<E, M>
+}
+entrance! {
+    /// The product of a right factor that was [copied](pack); `A` stands by rows, `out` is `C`.
+    multiply_packed(packed: &[E]) = dots::multiply::<E, M>
+}
+entrance! {
+    /// The product, with lanes along the columns of `A`, which stands by columns; `out` is `C`.
+    multiply_columns() = columns::multiply::<E, M, false>
+}
+entrance! {
+    /// The same; `out` is `Cᵀ`.
+    multiply_transposed() = columns::multiply::<E, M, true>
 }
 
 /// Whether lanes along the inner axis suit a product with such strides of `A`: where rows of `B` would leave lanes empty,

@@ -1,22 +1,27 @@
 //! Products of small integers, which are exact, against the definition: sizes around those of tiles, all ways in which
 //! factors may stand, on every machine that is here.
 
-use super::super::machine::{Baseline, Machine, Neon};
+use super::super::machine::Machine;
 use super::super::math::Math;
-use super::{Narrow, multiply, multiply_packed, multiply_turned, pack, packed_len};
+use super::super::{on_every_machine, small_numbers as numbers};
+use super::{
+    Narrow, multiply, multiply_columns, multiply_packed, multiply_packing, multiply_transposed, pack, packed_len,
+};
 use std::mem::MaybeUninit;
-
-fn numbers<E: Math>(n: usize, seed: usize) -> Vec<E> {
-    (0..n).map(|i| E::from_f64(((i * 7 + seed * 3) % 13) as f64 - 6.0)).collect()
-}
 
 /// Elements behind the result, which nobody may write.
 const BEHIND: usize = 64;
 
-/// A product of this size, with its factors by rows or by columns, `apart` elements between those.
-fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), apart: usize, [a_turned, b_turned, add]: [bool; 3]) {
+/// A product of this size, with its factors by rows or by columns, `apart` elements between those, and the right one's
+/// elements one or several steps from each other.
+fn check<E: Math, M: Machine>(
+    (m, k, n): (usize, usize, usize),
+    apart: usize,
+    step: usize,
+    [a_turned, b_turned, add]: [bool; 3],
+) {
     let a_strides = if a_turned { [1, m + apart] } else { [k + apart, 1] };
-    let b_strides = if b_turned { [1, k + apart] } else { [n + apart, 1] };
+    let b_strides = if b_turned { [step, step * k + apart] } else { [step * n + apart, step] };
     // Not an element more than there must be.
     let len = |rows: usize, columns: usize, [r, c]: [usize; 2]| {
         if rows * columns == 0 { 0 } else { (rows - 1) * r + (columns - 1) * c + 1 }
@@ -36,10 +41,14 @@ fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), apart: usize, [a
             assert!(c == expected, "{way}: {c:?} is not {expected:?}");
         }
     };
-    agrees("product", false, &|out| multiply::<E, M>(&product, out));
+    if step == 1 {
+        agrees("product", false, &|out| multiply::<E, M>(&product, out));
+    }
     if M::REGISTERS >= 16 && a_turned {
-        agrees("turned product", true, &|out| multiply_turned::<E, M>(&product, out));
+        agrees("product by columns", false, &|out| multiply_columns::<E, M>(&product, out));
+        agrees("transposed product", true, &|out| multiply_transposed::<E, M>(&product, out));
     } else if M::REGISTERS >= 16 {
+        agrees("packing product", false, &|out| multiply_packing::<E, M>(&product, out));
         let mut packed = vec![MaybeUninit::uninit(); packed_len::<E, M>(k, n)];
         pack::<E, M>(&b, b_strides, (k, n), &mut packed);
         // SAFETY: `pack` writes all of it.
@@ -54,8 +63,8 @@ fn all<M: Machine>() {
             for n in [0, 1, 2, 4, 5, 8, 9, 15, 16, 17, 24, 25, 33, 47, 48, 49, 100] {
                 for flags in 0..8 {
                     let flags = [1, 2, 4].map(|bit| flags & bit > 0);
-                    check::<f64, M>((m, k, n), (m + k + n) % 3, flags);
-                    check::<f32, M>((m, k, n), (m + k + n) % 3, flags);
+                    check::<f64, M>((m, k, n), (m + k + n) % 3, 1, flags);
+                    check::<f32, M>((m, k, n), (m + k + n) % 3, 1, flags);
                 }
             }
         }
@@ -67,9 +76,9 @@ fn long<M: Machine>() {
     for flags in 0..8 {
         let flags = [1, 2, 4].map(|bit| flags & bit > 0);
         for (m, k) in [(3003, 60), (25, 1500)] {
-            for n in [3, 10, 14] {
-                check::<f64, M>((m, k, n), 1, flags);
-                check::<f32, M>((m, k, n), 1, flags);
+            for (n, step) in [(3, 1), (10, 1), (14, 1), (10, 3)] {
+                check::<f64, M>((m, k, n), 1, step, flags);
+                check::<f32, M>((m, k, n), 1, step, flags);
             }
         }
     }
@@ -77,27 +86,8 @@ fn long<M: Machine>() {
 
 #[test]
 fn products_are_exact_on_any_machine() {
-    all::<Baseline>();
-    all::<Neon>();
-    long::<Neon>();
-}
-
-#[cfg(target_arch = "x86_64")]
-#[test]
-fn products_are_exact_with_avx() {
-    use super::super::machine::{Avx2, Avx512};
-    if super::super::table::level() >= 1 {
-        all::<Avx2>();
-        long::<Avx2>();
-    } else {
-        eprintln!("skipped: no AVX2 here");
-    }
-    if super::super::table::level() >= 2 {
-        all::<Avx512>();
-        long::<Avx512>();
-    } else {
-        eprintln!("skipped: no AVX-512 here");
-    }
+    on_every_machine!(all);
+    on_every_machine!(long);
 }
 
 /// Rows that are all the same: a stride of zero, with much or nothing behind the row.
@@ -116,16 +106,5 @@ fn repeated<M: Machine>() {
 
 #[test]
 fn a_factor_may_repeat_a_row() {
-    repeated::<Baseline>();
-    repeated::<Neon>();
-    #[cfg(target_arch = "x86_64")]
-    {
-        use super::super::machine::{Avx2, Avx512};
-        if super::super::table::level() >= 1 {
-            repeated::<Avx2>();
-        }
-        if super::super::table::level() >= 2 {
-            repeated::<Avx512>();
-        }
-    }
+    on_every_machine!(repeated);
 }

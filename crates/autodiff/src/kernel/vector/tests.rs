@@ -1,12 +1,9 @@
 //! Products of small integers, which are exact, against the definition, on every machine that is here.
 
-use super::super::machine::{Baseline, Machine, Neon};
+use super::super::machine::Machine;
 use super::super::math::Math;
+use super::super::{on_every_machine, small_numbers as numbers};
 use super::{dot_rows, sum_rows};
-
-fn numbers<E: Math>(n: usize, seed: usize) -> Vec<E> {
-    (0..n).map(|i| E::from_f64(((i * 7 + seed * 3) % 13) as f64 - 6.0)).collect()
-}
 
 fn check<E: Math, M: Machine>(rows: usize, columns: usize, stride: usize) {
     // Not an element more than there must be.
@@ -42,16 +39,5 @@ fn all<M: Machine>() {
 
 #[test]
 fn products_with_a_vector_are_exact_on_any_machine() {
-    all::<Baseline>();
-    all::<Neon>();
-    #[cfg(target_arch = "x86_64")]
-    {
-        use super::super::machine::{Avx2, Avx512};
-        if super::super::table::level() >= 1 {
-            all::<Avx2>();
-        }
-        if super::super::table::level() >= 2 {
-            all::<Avx512>();
-        }
-    }
+    on_every_machine!(all);
 }
