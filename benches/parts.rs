@@ -126,12 +126,23 @@ fn parts(c: &mut Criterion) {
     group.finish();
 
     let mut group = c.benchmark_group("product_f64");
-    for [m, k, n] in [[10, 10, 10], [10, 40, 40], [100, 784, 10], [100, 784, 256], [1000, 784, 256]] {
+    let sizes = [
+        [10, 10, 10],
+        [10, 40, 40],
+        [100, 784, 10],
+        [5000, 784, 10],
+        [5000, 784, 64],
+        [100, 784, 256],
+        [1000, 784, 256],
+    ];
+    for [m, k, n] in sizes {
         group.throughput(Throughput::Elements((m * k * n) as u64));
         let mut ready = Ready::new(&record(&[&[m, k], &[k, n]], |x| x[0].matmul(&x[1])));
         group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| ready.run()));
         let mut ready = Ready::new(&record(&[&[m, k], &[n, k]], |x| x[0].matmul(&x[1].transpose())));
         group.bench_function(format!("{m}x{k}x{n}_transposed"), |b| b.iter(|| ready.run()));
+        let mut ready = Ready::new(&record(&[&[m, k], &[m, n]], |x| x[0].transpose().matmul(&x[1])));
+        group.bench_function(format!("{k}x{m}x{n}_left_transposed"), |b| b.iter(|| ready.run()));
     }
     group.finish();
 

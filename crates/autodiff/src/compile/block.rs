@@ -142,7 +142,7 @@ impl Group {
                 let fits =
                     whole(p.a.buffer, p.a.offset, p.a.strides[1]) && whole(p.b.buffer, p.b.offset, p.b.strides[0]);
                 ((a || b) && p.k == self.rows && fits && p.can_add_inner())
-                    .then(|| RowPart::Sum(p.clone(), p.adds_turned::<E>(ROWS)))
+                    .then(|| RowPart::Sum(p.clone(), p.adds_transposed::<E>(ROWS)))
             }
             Kernel::Fused(walk) if walk.n > 0 && walk.n.is_multiple_of(self.rows) => {
                 let columns = walk.n / self.rows;

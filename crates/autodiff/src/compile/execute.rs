@@ -248,7 +248,8 @@ impl<E: Element> Executable<E> {
     /// Bytes that a run uses beside inputs, constants and outputs: known before, allocated once.
     pub fn peak_bytes(&self) -> usize {
         let c = &self.compiled;
-        (c.arena + c.slots + c.late) * size_of::<E>() + c.registers * size_of::<usize>()
+        let elements: usize = [c.arena, c.slots, c.late].map(Arena::<E>::allocated).iter().sum();
+        elements * size_of::<E>() + c.registers * size_of::<usize>()
     }
 
     /// Ops and flops of the program as it was recorded.

@@ -108,8 +108,13 @@ pub(super) struct Arena<E> {
 pub(super) const LINE: usize = 64;
 
 impl<E: Element> Arena<E> {
+    /// Elements that are allocated for so many.
+    pub(super) fn allocated(len: usize) -> usize {
+        if len == 0 { 0 } else { len + LINE / size_of::<E>() }
+    }
+
     pub(super) fn new(len: usize) -> Self {
-        let data = vec![E::default(); if len == 0 { 0 } else { len + LINE / size_of::<E>() }];
+        let data = vec![E::default(); Self::allocated(len)];
         let first = data.as_ptr().align_offset(LINE).min(data.len() - len.min(data.len()));
         Self { data, first }
     }

@@ -81,11 +81,8 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     let work = m * n * k;
     let threads = threads(fork, wake, work);
     // As many for each thread: two where there is much to do, should one be held up.
-    let pieces = match work / SPLIT {
-        some if threads == 1 || some < threads => some.clamp(1, threads),
-        some if some < 2 * threads => threads,
-        _ => 2 * threads,
-    };
+    let most = if threads > 1 && work / SPLIT >= 2 * threads { 2 * threads } else { threads };
+    let pieces = (work / SPLIT).clamp(1, most);
     let a_by_columns = a_strides[0] == 1 && a_strides[1] > 1;
     tune(a_by_columns && k >= 256 && n >= WIDE);
     // A left factor that stands by columns is read through more pages than the processor holds addresses of, unless it

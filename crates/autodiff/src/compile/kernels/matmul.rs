@@ -135,9 +135,8 @@ impl MatMul {
     /// Makes that copy.
     pub(super) fn pack<E: Element>(&self, bases: &Bases<E>, into: &mut [E]) {
         if let Some(few) = &E::kernels().few {
-            // SAFETY: `pack` writes elements.
-            let into = unsafe { &mut *(std::ptr::from_mut(into) as *mut [MaybeUninit<E>]) };
-            (few.pack)(&bases.read_all(self.b.buffer)[self.b.offset..], self.b.strides, (self.k, self.n), into);
+            let b = &bases.read_all(self.b.buffer)[self.b.offset..];
+            (few.pack)(b, self.b.strides, (self.k, self.n), to_be_written(into));
         }
     }
 
@@ -151,8 +150,8 @@ impl MatMul {
         }
     }
 
-    /// Whether [`add_inner`](MatMul::add_inner), by blocks of so many rows, adds to the transposed result.
-    pub(in super::super) fn adds_turned<E: Element>(&self, block: usize) -> bool {
+    /// Whether [`add_inner`](MatMul::add_inner), by blocks of so many rows, adds to the result's transpose.
+    pub(in super::super) fn adds_transposed<E: Element>(&self, block: usize) -> bool {
         let few = E::kernels().few.as_ref();
         few.is_some_and(|few| (few.suits_columns)(self.a.strides, (self.m, block, self.n)))
     }
@@ -163,11 +162,11 @@ impl MatMul {
         if self.n == 1 { self.a.strides[0] == 1 && self.b.strides[0] == 1 } else { whole_rows }
     }
 
-    /// Adds what the range `from..to` of the inner axis gives to the result, transposed or not; for a single product.
+    /// Adds what the range `from..to` of the inner axis gives to the result, or to its transpose; for a single product.
     pub(super) fn add_inner<E: Element>(
         &self,
         bases: &Bases<E>,
-        turned: bool,
+        transposed: bool,
         std::ops::Range { start: from, end: to }: std::ops::Range<usize>,
         out: &mut [E],
     ) {
@@ -182,11 +181,27 @@ impl MatMul {
             let (m, k, n) = (self.m, to - from, self.n);
             let product = Narrow { m, k, n, a, a_strides: self.a.strides, b, b_strides: self.b.strides, add: true };
             match &table.few {
-                Some(few) if turned => (few.transposed)(&product, out),
+                Some(few) if transposed => (few.transposed)(&product, out),
                 _ => (table.narrow)(&product, out),
             }
         }
     }
+
+    /// Writes the result of which [`add_inner`](MatMul::add_inner) gave all, transposed or not.
+    pub(super) fn finish<E: Element>(&self, bases: &Bases<E>, transposed: bool, sum: &[E]) {
+        let out = bases.write(self.out, 0, self.m * self.n);
+        if transposed {
+            (E::kernels().turn)(sum, self.m, self.n, to_be_written(out));
+        } else {
+            out.copy_from_slice(sum);
+        }
+    }
+}
+
+/// For kernels that write all of a slice, and only elements.
+fn to_be_written<E>(slice: &mut [E]) -> &mut [MaybeUninit<E>] {
+    // SAFETY: such a kernel leaves elements there.
+    unsafe { &mut *(std::ptr::from_mut(slice) as *mut [MaybeUninit<E>]) }
 }
 
 /// Columns up to which a product of many rows is left to tiles that pack nothing.
@@ -253,14 +268,17 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
     }
     let tiny = if rows_of_b { m * n * k <= TINY } else { b_strides[0] == 1 && m * n * k <= tiny_turned(m) };
     // For few columns, whichever way the right factor stands.
-    let size = (m, k, n);
-    let slim = table.few.as_ref().and_then(|few| match () {
-        () if n > NARROW || (m < 2 * n && m > NARROW) => None,
-        () if m >= 2 * n && (few.suits_dots)(a_strides, size) => Some(few.packing),
-        () if (few.suits_columns)(a_strides, size) => Some(few.columns),
-        () => None,
+    let (size, tall) = ((m, k, n), m >= 2 * n);
+    let slim = table.few.as_ref().filter(|_| n <= NARROW).and_then(|few| {
+        if tall && (few.suits_dots)(a_strides, size) {
+            Some(few.packing)
+        } else if (tall || m <= NARROW) && (few.suits_columns)(a_strides, size) {
+            Some(few.columns)
+        } else {
+            None
+        }
     });
-    if slim.is_some() || tiny || (rows_of_b && n <= NARROW && m >= 2 * n) {
+    if slim.is_some() || tiny || (rows_of_b && n <= NARROW && tall) {
         let kernel = slim.unwrap_or(table.narrow);
         let pieces = ((m * n * k) >> 21).clamp(1, 16).next_power_of_two().min(m / 16).max(1);
         let target = super::super::memory::Shared::new(out);

@@ -1,19 +1,19 @@
 //! Several kernels in one pass over their rows, block by block, while a block is in the second cache: what one writes of
 //! a block, and the rows of a large factor, are near when the next one reads them.
 
-use super::super::memory::{Bases, Shared};
+use super::super::memory::{self, Bases, Shared};
 use super::{Fused, MatMul, Scratch, for_each_chunk, thread_index};
 use crate::scalar::Element;
 
-/// Elements of at least a cache line.
-const LINE: usize = 16;
+/// Elements of a cache line, or of two.
+const LINE: usize = memory::LINE / size_of::<f32>();
 
 /// A kernel that works on a range of rows.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Part {
     /// Rows of a product, with so many elements of a copy of its right factor, if any.
     Product(MatMul, usize),
-    /// A product whose inner axis are the rows: complete after the last block. Whether it is gathered transposed.
+    /// A product whose inner axis are the rows: complete after the last block. Whether it is gathered as its transpose.
     Sum(MatMul, bool),
     /// A walk over so many elements a row.
     Walk(Fused, usize),
@@ -139,9 +139,9 @@ impl Rows {
                         match part {
                             Part::Product(product, 0) => product.run_rows(bases, from, to),
                             Part::Product(product, packed) => product.run_packed(bases, &late[..*packed], from, to),
-                            Part::Sum(product, turned) => {
+                            Part::Sum(product, transposed) => {
                                 let late = &mut late[..product.m * product.n];
-                                product.add_inner(bases, *turned, from..to, late);
+                                product.add_inner(bases, *transposed, from..to, late);
                             }
                             Part::Walk(walk, columns) => {
                                 let registers = &mut pointers[..walk.locations.len()];
@@ -156,17 +156,14 @@ impl Rows {
         for part in &self.parts {
             match part {
                 Part::Product(..) => {}
-                Part::Sum(product, turned) => {
-                    let out = bases.write(product.out, 0, product.m * product.n);
-                    for chunk in 0..self.chunks {
-                        let part = &scratch.late[chunk * per_late + offset..][..out.len()];
-                        for (i, row) in out.chunks_exact_mut(product.n).enumerate() {
-                            let (start, stride) = if *turned { (i, product.m) } else { (i * product.n, 1) };
-                            for (sum, &x) in row.iter_mut().zip(part[start..].iter().step_by(stride)) {
-                                *sum = if chunk == 0 { x } else { *sum + x };
-                            }
-                        }
+                Part::Sum(product, transposed) => {
+                    let len = product.m * product.n;
+                    let (sum, more) = scratch.late[offset..].split_at_mut(len);
+                    for chunk in 1..self.chunks {
+                        let more = &more[chunk * per_late - len..][..len];
+                        sum.iter_mut().zip(more).for_each(|(sum, &x)| *sum += x);
                     }
+                    product.finish(bases, *transposed, sum);
                 }
                 Part::Walk(walk, _) => walk.finish(bases, &scratch.late[offset..], per_late, self.chunks),
             }

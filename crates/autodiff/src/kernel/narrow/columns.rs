@@ -6,7 +6,7 @@ use super::super::machine::Machine;
 use super::super::math::Math;
 use super::super::register::Register;
 use super::super::turn::turn;
-use super::{Narrow, groups};
+use super::{Narrow, by_width, groups};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ const ABREAST: usize = 2;
 const TILE: usize = ABREAST * 16 * 12;
 
 /// Bytes of `A` that a pass over all tiles leaves in the second cache.
-const BLOCK: usize = 512 << 10;
+const BLOCK: usize = 256 << 10;
 
 /// Where a tile is: rows of `C`, of which so many are in the last register; columns of `C`; the inner axis.
 struct Place<'a> {
@@ -40,8 +40,8 @@ fn sums<E: Math, M: Machine, const V: usize, const N: usize>(
     let mut a = p.a.as_ptr().wrapping_add(place.inner.start * stride + place.row);
     let mut b = p.b.as_ptr().wrapping_add(place.inner.start * rs + place.column * cs);
     for _ in 0..place.inner.len() {
+        // SAFETY: `multiply` checked the last elements of A and B that any tile reads.
         let rows: [E::Register<M>; V] = std::array::from_fn(|v| unsafe {
-            // SAFETY: `multiply` checked the last elements of A and B that any tile reads.
             let from = a.add(v * lanes);
             if v + 1 < V || whole {
                 E::Register::<M>::load(from)
@@ -147,22 +147,12 @@ pub(super) fn multiply<E: Math, M: Machine, const TRANSPOSED: bool>(p: &Narrow<'
             let some = (p.m - row - (abreast - 1) * lanes).min(lanes);
             for group in groups.clone() {
                 let place = &Place { row, some, column: group.start, inner };
-                macro_rules! tiles {
-                    ($($width:literal)*) => {
-                        match (group.len(), abreast, TRANSPOSED) {
-                            $(($width, ABREAST, true) => transposed_tile::<E, M, ABREAST, $width>(p, place, add, out),
-                            ($width, ABREAST, false) => tile::<E, M, ABREAST, $width>(p, place, add, out),
-                            ($width, _, true) => transposed_tile::<E, M, 1, $width>(p, place, add, out),
-                            ($width, _, false) => tile::<E, M, 1, $width>(p, place, add, out),)*
-                            _ => unreachable!("groups are no wider"),
-                        }
-                    };
-                }
-                if M::REGISTERS == 32 {
-                    tiles!(1 2 3 4 5 6 7 8 9 10 11 12);
-                } else {
-                    tiles!(1 2 3 4 5 6);
-                }
+                by_width!(M, group.len(), N => match (abreast, TRANSPOSED) {
+                    (ABREAST, true) => transposed_tile::<E, M, ABREAST, N>(p, place, add, out),
+                    (ABREAST, false) => tile::<E, M, ABREAST, N>(p, place, add, out),
+                    (_, true) => transposed_tile::<E, M, 1, N>(p, place, add, out),
+                    (_, false) => tile::<E, M, 1, N>(p, place, add, out),
+                });
             }
             row += abreast * lanes;
         }

@@ -7,12 +7,12 @@ use super::super::machine::Machine;
 use super::super::math::Math;
 use super::super::register::Register;
 use super::super::turn::turn;
-use super::{LINE, Narrow, groups, prefetch};
+use super::{LINE, Narrow, by_width, groups, prefetch};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Bytes of copied columns that stay in the first cache, beside the rows that pass.
-pub(super) const NEAR: usize = 32 << 10;
+const NEAR: usize = 32 << 10;
 
 /// Rows of `A` that a tile holds.
 const ROWS: usize = 2;
@@ -104,10 +104,9 @@ fn tile<E: Math, M: Machine, const R: usize, const N: usize>(
     }
     if steps.end > whole {
         let some = p.k - whole * lanes;
-        let rows = std::array::from_fn(|r| unsafe {
-            // SAFETY: as above.
-            E::Register::<M>::load_first(start.add(r * stride + whole * lanes), some)
-        });
+        let at = |r: usize| start.wrapping_add(r * stride + whole * lanes);
+        // SAFETY: as above.
+        let rows = std::array::from_fn(|r| unsafe { E::Register::<M>::load_first(at(r), some) });
         step_on::<E, M, R, N>(rows, whole, panel, &mut acc);
     }
     for (r, acc) in acc.into_iter().enumerate() {
@@ -149,20 +148,10 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, packed: &[E], out
             for group in groups.clone() {
                 let panel = &packed[group.start * steps * lanes..][..group.len() * steps * lanes];
                 let place = (i, group.start);
-                macro_rules! tiles {
-                    ($($width:literal)*) => {
-                        match (group.len(), rows) {
-                            $(($width, ROWS) => tile::<E, M, ROWS, $width>(p, place, &range, panel, add, out),
-                            ($width, _) => tile::<E, M, 1, $width>(p, place, &range, panel, add, out),)*
-                            _ => unreachable!("groups are no wider"),
-                        }
-                    };
-                }
-                if M::REGISTERS == 32 {
-                    tiles!(1 2 3 4 5 6 7 8 9 10 11 12);
-                } else {
-                    tiles!(1 2 3 4 5 6);
-                }
+                by_width!(M, group.len(), N => match rows {
+                    ROWS => tile::<E, M, ROWS, N>(p, place, &range, panel, add, out),
+                    _ => tile::<E, M, 1, N>(p, place, &range, panel, add, out),
+                });
             }
             i += rows;
         }

@@ -49,6 +49,28 @@ fn groups<M: Machine>(n: usize) -> impl Iterator<Item = Range<usize>> + Clone {
     (0..n).step_by(width).map(move |at| at..(at + width).min(n))
 }
 
+/// Runs a kernel with the width of a group as a constant.
+macro_rules! by_width {
+    ($machine:ident, $width:expr, $n:ident => $kernel:expr) => {
+        by_width!(@ $machine, $width, $n => $kernel; 1 2 3 4 5 6, 7 8 9 10 11 12)
+    };
+    (@ $machine:ident, $width:expr, $n:ident => $kernel:expr; $($few:literal)*, $($many:literal)*) => {
+        match $width {
+            $($few => {
+                const $n: usize = $few;
+                $kernel
+            })*
+            // Groups are only so wide where there are 32 registers.
+            $($many if $machine::REGISTERS == 32 => {
+                const $n: usize = $many;
+                $kernel
+            })*
+            _ => unreachable!("groups are no wider"),
+        }
+    };
+}
+use by_width;
+
 /// Bytes of a cache line.
 const LINE: usize = 64;
 
