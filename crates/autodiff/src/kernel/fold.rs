@@ -6,10 +6,11 @@
 use super::loops::{larger, smaller};
 use super::machine::Machine;
 use super::math::Math;
-use super::register::{Register, SIDE};
+use super::register::Register;
+use super::scratch::Scratch;
+use super::turn::SIDE;
 use super::turn::turn;
 use crate::scalar::Element;
-use std::mem::MaybeUninit;
 
 /// What a reduction does to two elements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,7 +91,7 @@ fn side_by_side<E: Math, M: Machine>(
     start: E,
     f: impl Fn(E, E) -> E + Copy,
 ) -> usize {
-    let mut turned = [const { MaybeUninit::<E>::uninit() }; SHORT * SIDE];
+    let mut turned = Scratch::<E, { SHORT * SIDE }>::new();
     let turned = &mut turned[..columns * SIDE];
     for (rows, y) in x.chunks_exact(columns * SIDE).zip(y.chunks_exact_mut(SIDE)) {
         let mut acc = [start; SIDE];

@@ -1,6 +1,7 @@
 //! What a kernel may ask of the processor.
 
-use super::register::{self, Array, Register, SIDE};
+use super::register::{Array, Register};
+use super::turn::{Rows, SIDE, blocks};
 
 /// An instruction set, as far as the source of a kernel can tell. Whoever calls a kernel for a machine has found that the
 /// processor is one: the registers' functions say nothing of it.
@@ -13,18 +14,31 @@ pub(crate) trait Machine: Copy {
     const REGISTERS: usize;
     /// Whether multiply-adds round once.
     const FUSED: bool;
-    /// [`register::turn`]
+    /// [`blocks::square`]
     ///
     /// # Safety
     ///
     /// As there.
-    unsafe fn turn64(from: [*const f64; SIDE], into: *mut f64, stride: usize);
-    /// [`register::turn`]
+    unsafe fn square64(from: Rows<f64>, into: *mut f64, stride: usize);
+    /// [`blocks::square`]
     ///
     /// # Safety
     ///
     /// As there.
-    unsafe fn turn32(from: [*const f32; SIDE], into: *mut f32, stride: usize);
+    unsafe fn square32(from: Rows<f32>, into: *mut f32, stride: usize);
+    /// The same of a tall block.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    #[inline(always)]
+    unsafe fn tall32(from: Rows<f32>, into: *mut f32, stride: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            Self::square32(from, into, stride);
+            Self::square32(from.lower(), into.add(SIDE), stride);
+        }
+    }
     /// `a·b + c`
     fn mul_add64(a: f64, b: f64, c: f64) -> f64;
     /// `a·b + c`
@@ -32,7 +46,7 @@ pub(crate) trait Machine: Copy {
 }
 
 macro_rules! machine {
-    ($(#[$doc:meta])* $name:ident, fused $fused:literal, $registers:literal registers: $double:ty, $single:ty, $turn64:path, $turn32:path) => {
+    ($(#[$doc:meta])* $name:ident, fused $fused:literal, $registers:literal registers: $double:ty, $single:ty, squares $square64:path, $square32:path $(, tall $tall32:path)?) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
         pub(crate) struct $name;
@@ -43,15 +57,22 @@ macro_rules! machine {
             const REGISTERS: usize = $registers;
             const FUSED: bool = $fused;
             #[inline(always)]
-            unsafe fn turn64(from: [*const f64; SIDE], into: *mut f64, stride: usize) {
+            unsafe fn square64(from: Rows<f64>, into: *mut f64, stride: usize) {
                 // SAFETY: the caller's, and the machine is there.
-                unsafe { $turn64(from, into, stride) }
+                unsafe { $square64(from, into, stride) }
             }
             #[inline(always)]
-            unsafe fn turn32(from: [*const f32; SIDE], into: *mut f32, stride: usize) {
+            unsafe fn square32(from: Rows<f32>, into: *mut f32, stride: usize) {
                 // SAFETY: the caller's, and the machine is there.
-                unsafe { $turn32(from, into, stride) }
+                unsafe { $square32(from, into, stride) }
             }
+            $(
+                #[inline(always)]
+                unsafe fn tall32(from: Rows<f32>, into: *mut f32, stride: usize) {
+                    // SAFETY: the caller's, and the machine is there.
+                    unsafe { $tall32(from, into, stride) }
+                }
+            )?
             #[inline(always)]
             fn mul_add64(a: f64, b: f64, c: f64) -> f64 {
                 if $fused { a.mul_add(b, c) } else { a * b + c }
@@ -67,20 +88,20 @@ macro_rules! machine {
 #[cfg(target_arch = "x86_64")]
 machine! {
     /// AVX-512.
-    Avx512, fused true, 32 registers: std::arch::x86_64::__m512d, std::arch::x86_64::__m512, register::x86::turn_double, register::x86::turn_single
+    Avx512, fused true, 32 registers: std::arch::x86_64::__m512d, std::arch::x86_64::__m512, squares blocks::x86::square_double_512, blocks::x86::square_single, tall blocks::x86::tall_single_512
 }
 #[cfg(target_arch = "x86_64")]
 machine! {
     /// AVX2 with fused multiply-add.
-    Avx2, fused true, 16 registers: std::arch::x86_64::__m256d, std::arch::x86_64::__m256, register::x86::turn_double, register::x86::turn_single
+    Avx2, fused true, 16 registers: std::arch::x86_64::__m256d, std::arch::x86_64::__m256, squares blocks::x86::square_double, blocks::x86::square_single
 }
 #[cfg(any(target_arch = "aarch64", test))]
 machine! {
     /// NEON, whose registers are taken in pairs.
-    Neon, fused true, 16 registers: Array<f64, 4, true>, Array<f32, 8, true>, register::turn, register::turn
+    Neon, fused true, 16 registers: Array<f64, 4, true>, Array<f32, 8, true>, squares blocks::square, blocks::square
 }
 #[cfg(any(not(target_arch = "aarch64"), test))]
 machine! {
     /// What every target of the kind has: no fused multiply-add, and 16 registers of 16 bytes, taken in pairs.
-    Baseline, fused false, 8 registers: Array<f64, 4, false>, Array<f32, 8, false>, register::turn, register::turn
+    Baseline, fused false, 8 registers: Array<f64, 4, false>, Array<f32, 8, false>, squares blocks::square, blocks::square
 }

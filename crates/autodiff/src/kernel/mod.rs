@@ -11,6 +11,7 @@ mod machine;
 pub(crate) mod math;
 mod narrow;
 mod register;
+mod scratch;
 mod table;
 mod turn;
 mod vector;
@@ -18,6 +19,7 @@ mod vector;
 pub(crate) use fold::{Fold, neutral};
 pub(crate) use loops::Ternary;
 pub(crate) use narrow::Narrow;
+pub(crate) use scratch::Scratch;
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]
 pub use table::Table;
 

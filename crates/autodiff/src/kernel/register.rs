@@ -100,40 +100,20 @@ macro_rules! arrays {
 
 arrays!(f32 f64);
 
-/// Sides of the squares in which columns are turned to rows.
-pub(crate) const SIDE: usize = 8;
-
-/// A square of a matrix turned: its rows stand at `from`, its columns go to `into`, `stride` apart.
-///
-/// # Safety
-///
-/// All of it can be read and written.
-#[inline(always)]
-pub(super) unsafe fn turn<E: Copy>(from: [*const E; SIDE], into: *mut E, stride: usize) {
-    // SAFETY: the caller's.
-    let block: [[E; SIDE]; SIDE] = from.map(|row| unsafe { row.cast::<[E; SIDE]>().read_unaligned() });
-    for c in 0..SIDE {
-        // SAFETY: the caller's.
-        unsafe { into.add(c * stride).cast::<[E; SIDE]>().write_unaligned(block.map(|row| row[c])) };
-    }
-}
-
 #[cfg(target_arch = "x86_64")]
 pub(super) mod x86 {
-    use super::{Register, SIDE};
+    use super::Register;
     use std::arch::x86_64::{
         __m256, __m256d, __m256i, __m512, __m512d, _mm_add_pd, _mm_add_ps, _mm_add_sd, _mm_add_ss, _mm_cvtsd_f64,
         _mm_cvtss_f32, _mm_movehl_ps, _mm_shuffle_ps, _mm_storeu_ps, _mm_unpackhi_pd, _mm256_add_pd, _mm256_add_ps,
         _mm256_castpd256_pd128, _mm256_castps256_ps128, _mm256_extractf128_pd, _mm256_extractf128_ps, _mm256_fmadd_pd,
         _mm256_fmadd_ps, _mm256_loadu_pd, _mm256_loadu_ps, _mm256_loadu_si256, _mm256_maskload_pd, _mm256_maskload_ps,
-        _mm256_maskstore_pd, _mm256_maskstore_ps, _mm256_permute2f128_pd, _mm256_permute2f128_ps, _mm256_set1_pd,
-        _mm256_set1_ps, _mm256_shuffle_ps, _mm256_storeu_pd, _mm256_storeu_ps, _mm256_unpackhi_pd, _mm256_unpackhi_ps,
-        _mm256_unpacklo_pd, _mm256_unpacklo_ps, _mm512_add_pd, _mm512_add_ps, _mm512_castpd512_pd256,
-        _mm512_castps512_ps128, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_loadu_pd, _mm512_loadu_ps,
-        _mm512_mask_storeu_pd, _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd, _mm512_maskz_loadu_ps, _mm512_permute_pd,
-        _mm512_permute_ps, _mm512_permutexvar_pd, _mm512_permutexvar_ps, _mm512_reduce_add_pd, _mm512_reduce_add_ps,
-        _mm512_set_epi32, _mm512_set_epi64, _mm512_set1_pd, _mm512_set1_ps, _mm512_shuffle_f32x4, _mm512_shuffle_f64x2,
-        _mm512_storeu_pd, _mm512_storeu_ps,
+        _mm256_maskstore_pd, _mm256_maskstore_ps, _mm256_set1_pd, _mm256_set1_ps, _mm256_storeu_pd, _mm256_storeu_ps,
+        _mm512_add_pd, _mm512_add_ps, _mm512_castpd512_pd256, _mm512_castps512_ps128, _mm512_fmadd_pd, _mm512_fmadd_ps,
+        _mm512_loadu_pd, _mm512_loadu_ps, _mm512_mask_storeu_pd, _mm512_mask_storeu_ps, _mm512_maskz_loadu_pd,
+        _mm512_maskz_loadu_ps, _mm512_permute_pd, _mm512_permute_ps, _mm512_permutexvar_pd, _mm512_permutexvar_ps,
+        _mm512_reduce_add_pd, _mm512_reduce_add_ps, _mm512_set_epi32, _mm512_set_epi64, _mm512_set1_pd, _mm512_set1_ps,
+        _mm512_shuffle_f32x4, _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_storeu_ps,
     };
 
     /// A mask of the first lanes, as the instructions of a machine want it.
@@ -284,54 +264,4 @@ pub(super) mod x86 {
     registers!(__m256 of 8 f32, mask lanes i32: _mm256_set1_ps _mm256_loadu_ps load_ps _mm256_storeu_ps _mm256_maskstore_ps _mm256_fmadd_ps _mm256_add_ps sum_ps);
     registers!(__m512d of 8 f64, mask bits u8: _mm512_set1_pd _mm512_loadu_pd _mm512_maskz_loadu_pd _mm512_storeu_pd _mm512_mask_storeu_pd _mm512_fmadd_pd _mm512_add_pd _mm512_reduce_add_pd, sums sums_pd);
     registers!(__m512 of 16 f32, mask bits u16: _mm512_set1_ps _mm512_loadu_ps _mm512_maskz_loadu_ps _mm512_storeu_ps _mm512_mask_storeu_ps _mm512_fmadd_ps _mm512_add_ps _mm512_reduce_add_ps, sums sums_ps);
-
-    /// [`turn`](super::turn) of single numbers: pairs, then fours, then halves change places.
-    ///
-    /// # Safety
-    ///
-    /// As there, and the machine has AVX.
-    #[inline(always)]
-    pub(in super::super) unsafe fn turn_single(from: [*const f32; SIDE], into: *mut f32, stride: usize) {
-        // SAFETY: the caller's.
-        unsafe {
-            let [a, b, c, d, e, f, g, h] = from.map(|row| _mm256_loadu_ps(row));
-            let fours = |a, b, c, d| {
-                let (ab, ab_high) = (_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
-                let (cd, cd_high) = (_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d));
-                [
-                    _mm256_shuffle_ps::<0x44>(ab, cd),
-                    _mm256_shuffle_ps::<0xee>(ab, cd),
-                    _mm256_shuffle_ps::<0x44>(ab_high, cd_high),
-                    _mm256_shuffle_ps::<0xee>(ab_high, cd_high),
-                ]
-            };
-            let (upper, lower) = (fours(a, b, c, d), fours(e, f, g, h));
-            for i in 0..4 {
-                _mm256_storeu_ps(into.add(i * stride), _mm256_permute2f128_ps::<0x20>(upper[i], lower[i]));
-                _mm256_storeu_ps(into.add((i + 4) * stride), _mm256_permute2f128_ps::<0x31>(upper[i], lower[i]));
-            }
-        }
-    }
-
-    /// [`turn`](super::turn) of double numbers, in four squares.
-    ///
-    /// # Safety
-    ///
-    /// As there, and the machine has AVX.
-    #[inline(always)]
-    pub(in super::super) unsafe fn turn_double(from: [*const f64; SIDE], into: *mut f64, stride: usize) {
-        for (down, across) in [(0, 0), (0, 4), (4, 0), (4, 4)] {
-            // SAFETY: the caller's.
-            unsafe {
-                let [a, b, c, d] = std::array::from_fn(|i| _mm256_loadu_pd(from[down + i].add(across)));
-                let (ab, ab_high) = (_mm256_unpacklo_pd(a, b), _mm256_unpackhi_pd(a, b));
-                let (cd, cd_high) = (_mm256_unpacklo_pd(c, d), _mm256_unpackhi_pd(c, d));
-                let into = into.add(across * stride + down);
-                _mm256_storeu_pd(into, _mm256_permute2f128_pd::<0x20>(ab, cd));
-                _mm256_storeu_pd(into.add(stride), _mm256_permute2f128_pd::<0x20>(ab_high, cd_high));
-                _mm256_storeu_pd(into.add(2 * stride), _mm256_permute2f128_pd::<0x31>(ab, cd));
-                _mm256_storeu_pd(into.add(3 * stride), _mm256_permute2f128_pd::<0x31>(ab_high, cd_high));
-            }
-        }
-    }
 }

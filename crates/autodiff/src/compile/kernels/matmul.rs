@@ -2,7 +2,7 @@
 
 use super::super::memory::Bases;
 use super::{for_each_chunk, may_fork};
-use crate::kernel::Narrow;
+use crate::kernel::{Narrow, Scratch};
 use crate::scalar::Element;
 use crate::shape::{Shape, size};
 use crate::tensor::Product;
@@ -303,7 +303,7 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
 /// The product, with its small right factor turned before. Apart from [`multiply`], for its scratch is on the stack.
 #[inline(never)]
 fn multiply_turned<E: Element>(p: &Product<'_, E>, out: &mut [E]) {
-    let mut scratch = [const { MaybeUninit::<E>::uninit() }; TURNED];
+    let mut scratch = Scratch::<E, TURNED>::new();
     let turned = &mut scratch[..p.k * p.n];
     (E::kernels().turn)(p.b, p.b_strides[1], p.n, turned);
     // SAFETY: all of it was written.

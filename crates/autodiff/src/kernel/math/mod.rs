@@ -20,7 +20,8 @@ mod pow;
 mod trig;
 
 use super::machine::Machine;
-use super::register::{Register, SIDE};
+use super::register::Register;
+use super::turn::{Rows, SIDE};
 use crate::op::Binary;
 #[cfg(test)]
 use crate::op::Unary;
@@ -80,12 +81,20 @@ functions! {
 pub(crate) trait Math: Functions {
     /// A machine's register.
     type Register<M: Machine>: Register<Self>;
-    /// [`register::turn`](super::register::turn)
+    /// [`blocks::square`](super::turn::blocks::square)
     ///
     /// # Safety
     ///
     /// As there.
-    unsafe fn turn<M: Machine>(from: [*const Self; SIDE], into: *mut Self, stride: usize);
+    unsafe fn turn_square<M: Machine>(from: Rows<Self>, into: *mut Self, stride: usize);
+    #[inline(always)]
+    unsafe fn turn_tall<M: Machine>(from: Rows<Self>, into: *mut Self, stride: usize) {
+        // SAFETY: the caller's.
+        unsafe {
+            Self::turn_square::<M>(from, into, stride);
+            Self::turn_square::<M>(from.lower(), into.add(SIDE), stride);
+        }
+    }
     fn mul_add_fast<M: Machine>(a: Self, b: Self, c: Self) -> Self;
     fn is_nan(self) -> bool;
     fn magnitude(self) -> Self;
@@ -102,12 +111,12 @@ pub(crate) trait Math: Functions {
 }
 
 macro_rules! common {
-    ($type:ident, $mul_add:ident, $module:ident, $register:ident, $turn:ident) => {
+    ($type:ident, $mul_add:ident, $module:ident, $register:ident, $square:ident) => {
         type Register<M: Machine> = M::$register;
         #[inline(always)]
-        unsafe fn turn<M: Machine>(from: [*const Self; SIDE], into: *mut Self, stride: usize) {
+        unsafe fn turn_square<M: Machine>(from: Rows<Self>, into: *mut Self, stride: usize) {
             // SAFETY: the caller's.
-            unsafe { M::$turn(from, into, stride) }
+            unsafe { M::$square(from, into, stride) }
         }
         #[inline(always)]
         fn mul_add_fast<M: Machine>(a: Self, b: Self, c: Self) -> Self {
@@ -150,7 +159,7 @@ macro_rules! common {
 }
 
 impl Math for f64 {
-    common!(f64, mul_add64, double, Double, turn64);
+    common!(f64, mul_add64, double, Double, square64);
     #[inline(always)]
     fn pow_fast<M: Machine>(self, b: Self) -> Self {
         if M::FUSED { pow::pow::<M>(self, b) } else { Self::binary(|| Binary::Pow, &self, &b) }
@@ -158,7 +167,12 @@ impl Math for f64 {
 }
 
 impl Math for f32 {
-    common!(f32, mul_add32, single, Single, turn32);
+    common!(f32, mul_add32, single, Single, square32);
+    #[inline(always)]
+    unsafe fn turn_tall<M: Machine>(from: Rows<Self>, into: *mut Self, stride: usize) {
+        // SAFETY: the caller's.
+        unsafe { M::tall32(from, into, stride) }
+    }
     /// Through `f64`, whose logarithm and exponential leave nothing to round wrong.
     #[inline(always)]
     fn pow_fast<M: Machine>(self, b: Self) -> Self {

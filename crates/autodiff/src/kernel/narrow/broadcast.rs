@@ -5,6 +5,7 @@
 use super::super::machine::Machine;
 use super::super::math::Math;
 use super::super::register::Register;
+use super::super::scratch::Scratch;
 use super::super::turn::turn;
 use super::{LINE, Narrow, prefetch};
 use std::mem::MaybeUninit;
@@ -40,7 +41,7 @@ impl<'a, E: Math> Columns<'a, E> {
         p: &Narrow<'a, E>,
         (at, width, padded): (usize, usize, usize),
         inner: &Range<usize>,
-        scratch: &'a mut [MaybeUninit<E>; PANEL],
+        scratch: &'a mut [MaybeUninit<E>],
     ) -> Self {
         let [stride, _] = p.b_strides;
         let rows = &p.b[inner.start * stride + at..];
@@ -169,13 +170,13 @@ impl<'a, E: Math> Columns<'a, E> {
 /// Elements of the right factor that are turned at once.
 const PANEL: usize = 2048;
 
-/// Columns of `B` that are rows in memory, copied to rows of `padded` elements; beyond the width, the last column again.
+/// Columns of `B` that are rows in memory, copied to rows of `padded` elements.
 #[inline(always)]
 fn turned<'a, E: Math, M: Machine>(
     p: &Narrow<'_, E>,
     (at, width, padded): (usize, usize, usize),
     inner: &Range<usize>,
-    scratch: &'a mut [MaybeUninit<E>; PANEL],
+    scratch: &'a mut [MaybeUninit<E>],
 ) -> &'a [E] {
     assert!(p.b_strides[0] == 1, "a right factor stands neither by rows nor by columns");
     let stride = p.b_strides[1];
@@ -193,7 +194,7 @@ const BLOCK: usize = 128 << 10;
 pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
     let last = (p.m - 1) * p.a_strides[0] + (p.k - 1) * p.a_strides[1];
     assert!(last < p.a.len(), "a product reads beyond its left factor");
-    let mut scratch = [const { MaybeUninit::<E>::uninit() }; PANEL];
+    let mut scratch = Scratch::<E, PANEL>::new();
     let lanes = E::Register::<M>::LANES;
     let widest = ABREAST * lanes;
     // Along the inner axis in blocks: of the rows of A where it is read by columns, so that its lines are used while they

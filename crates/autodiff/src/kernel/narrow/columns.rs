@@ -5,9 +5,9 @@
 use super::super::machine::Machine;
 use super::super::math::Math;
 use super::super::register::Register;
+use super::super::scratch::Scratch;
 use super::super::turn::turn;
 use super::{Narrow, by_width, groups};
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Registers of a tile along the columns of `A`.
@@ -103,14 +103,14 @@ fn tile<E: Math, M: Machine, const V: usize, const N: usize>(
     out: &mut [E],
 ) {
     let lanes = E::Register::<M>::LANES;
-    let mut columns = [const { MaybeUninit::<E>::uninit() }; TILE];
+    let mut columns = Scratch::<E, TILE>::new();
     for (acc, into) in sums::<E, M, V, N>(p, place).into_iter().zip(columns.chunks_exact_mut(V * lanes)) {
         for (v, acc) in acc.into_iter().enumerate() {
             // SAFETY: `V` registers fit into the slice.
             unsafe { acc.store(into.as_mut_ptr().cast::<E>().add(v * lanes)) };
         }
     }
-    let mut rows = [const { MaybeUninit::<E>::uninit() }; TILE];
+    let mut rows = Scratch::<E, TILE>::new();
     let rows = &mut rows[..V * lanes * N];
     // SAFETY: so many were written.
     let columns = unsafe { std::slice::from_raw_parts(columns.as_ptr().cast::<E>(), V * lanes * N) };

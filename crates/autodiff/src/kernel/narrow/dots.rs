@@ -6,6 +6,7 @@
 use super::super::machine::Machine;
 use super::super::math::Math;
 use super::super::register::Register;
+use super::super::scratch::Scratch;
 use super::super::turn::turn;
 use super::{LINE, Narrow, by_width, groups, prefetch};
 use std::mem::MaybeUninit;
@@ -158,14 +159,10 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, packed: &[E], out
     }
 }
 
-/// Room for columns that are copied for one product.
-#[repr(align(64))]
-struct Room([MaybeUninit<u8>; NEAR]);
-
 /// The product, of columns that are copied here, a range of the inner axis after the other.
 #[inline(always)]
 pub(super) fn multiply_packing<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
-    let mut room = Room([const { MaybeUninit::uninit() }; NEAR]);
+    let mut room = Scratch::<u8, NEAR>::new();
     let lanes = E::Register::<M>::LANES;
     let most = NEAR / size_of::<E>() / p.n / lanes * lanes;
     let block = p.k.div_ceil(p.k.div_ceil(most)).next_multiple_of(lanes);
@@ -174,7 +171,7 @@ pub(super) fn multiply_packing<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut
         let len = packed_len::<E, M>(k, p.n);
         assert!(len * size_of::<E>() <= NEAR, "a block of columns has no room");
         // SAFETY: so many elements fit, and the room is aligned for them.
-        let packed = unsafe { std::slice::from_raw_parts_mut(room.0.as_mut_ptr().cast::<MaybeUninit<E>>(), len) };
+        let packed = unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast::<MaybeUninit<E>>(), len) };
         pack::<E, M>(&p.b[from * p.b_strides[0]..], p.b_strides, (k, p.n), packed);
         // SAFETY: all of it was written.
         let packed = unsafe { std::slice::from_raw_parts(packed.as_ptr().cast::<E>(), len) };
