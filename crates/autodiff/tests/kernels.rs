@@ -322,3 +322,67 @@ fn pieces_that_are_read_in_place_alternate_with_those_that_are_not() {
     .unwrap();
     agrees(&f, "slices longer than a block");
 }
+
+#[test]
+fn numbers_are_operands_on_either_side() {
+    for (rows, columns) in [(1, 7), (3, 40), (300, 24), (1, 5000)] {
+        let shapes: [&[usize]; 4] = [&[rows, columns], &[rows, columns], &[], &[1, 1]];
+        let f = Program::record_many(&shapes, |a| {
+            let (x, y, c) = (a[0], a[1], a[2]);
+            // What is neither alone nor an argument: a number in the middle of an array, and one made before.
+            let (own, made) = (x.slice_axis(1, 2..3).slice_axis(0, rows - 1..rows), (c.exp() + 1.5).sqrt());
+            let one_side = vec![x + c, c + x, x - c, c - x, x * c, c * x, x / made, made / (x.square() + 1.0)];
+            let added = vec![x * c + y, y + x * c, y - x * c, x * c - y, c - x * y, x * y + c, x * c + c, c * c + x];
+            let others = vec![c.maximum(&x), x.minimum(&made), (c * a[3] - made) * x, x * own - own, a[3] * x + y];
+            let (sums, per_row) = ((x * c - y).sum_all() * made, (x * c).sum(&[1]) * c - made);
+            [one_side, added, others, vec![sums, per_row]].concat()
+        })
+        .unwrap();
+        agrees(&f, &format!("numbers beside {rows} rows of {columns}"));
+    }
+    // Half of what is read is padding, so it is no number.
+    let f = Program::record(&[&[2], &[1]], |a| {
+        let padding = [Padding { low: 0, high: 1, interior: 0 }];
+        a[0] * 2.0 + a[1].pad(&padding)
+    });
+    agrees(&f.unwrap(), "a padded number");
+}
+
+#[test]
+fn what_is_not_finite_stays_so_beside_a_number() {
+    let f = Program::record(&[&[4], &[]], |a| {
+        V::stack(&[&(a[0] * a[1]), &(a[0] + a[1]), &(a[1] / a[0]), &(a[0] / a[1]), &(a[1] - a[0])], 0)
+    })
+    .unwrap();
+    let x = Tensor::from([0.0, -0.0, f64::INFINITY, f64::NAN]);
+    let mut compiled = f.compile::<f64>(CompileOptions::default());
+    for c in [0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 5e-324] {
+        let args = [x.clone(), Tensor::scalar(c)];
+        let (a, b) = (compiled.run(&args).unwrap(), f.run(&args).unwrap());
+        for (a, b) in a[0].data().iter().zip(b[0].data()) {
+            assert!(a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan()), "beside {c}: {a} and {b}");
+        }
+    }
+}
+
+#[test]
+fn one_long_row_is_reduced_after_the_walk_that_makes_it() {
+    for n in [1000, 1024, 1025, 4096, 9000] {
+        let f = Program::record_many(&[&[n], &[n], &[]], |a| {
+            let (x, y) = (a[0], a[1]);
+            // Not differentiated: two that are the largest in one precision may not both be in the other.
+            let softmax = (x - x.max_over(&[0]).stop_gradient()).exp();
+            let softmax = softmax / softmax.sum_all();
+            let norm = (x.square().sum_all() + a[2]).sqrt();
+            vec![
+                (softmax * y).sum_all(),
+                x / norm * (x * y).sum_all(),
+                norm,
+                x.min_over(&[0]).stop_gradient() * softmax,
+            ]
+        })
+        .unwrap();
+        agrees(&f, &format!("a row of {n}"));
+        agrees(&f.vjp(&[0]).unwrap(), &format!("the adjoint of a row of {n}"));
+    }
+}

@@ -1,7 +1,7 @@
 //! A walk in the making: instructions over registers, before those have places.
 
 use super::fuse::Level;
-use super::kernels::{Gathered, LateKind, Load, Location, Scattered};
+use super::kernels::{Gathered, LateKind, Load, Location, Scattered, Side};
 use crate::kernel::{Fold, Ternary};
 use crate::op::{Binary, Literal, Unary};
 
@@ -41,6 +41,13 @@ pub(super) enum What {
     Ternary(Ternary),
     /// `a + c·b`
     Axpy(Literal),
+    /// An op of a register and the number that a load reads, which stands on this side.
+    With(Binary, Side, u32),
+    /// `a + c·b` or, negative, `a − c·b` with the number that a load reads.
+    AxpyWith {
+        number: u32,
+        negative: bool,
+    },
     Fold(Fold),
     Expand,
     Load(u32),
@@ -60,11 +67,38 @@ impl Draft {
     pub(super) fn args(&self) -> &[u32] {
         let n = match self.what {
             What::Load(_) | What::Gather(_) | What::Dead => 0,
-            What::Unary(_) | What::Fold(_) | What::Expand => 1,
-            What::Binary(_) | What::Axpy(_) => 2,
+            What::Unary(_) | What::With(..) | What::Fold(_) | What::Expand => 1,
+            What::Binary(_) | What::Axpy(_) | What::AxpyWith { .. } => 2,
             What::Ternary(_) => 3,
         };
         &self.args[..n]
+    }
+}
+
+impl Draft {
+    /// The same with one operand from memory, if that is a number and the others are not; `numbers` holds loads.
+    fn with_number(&self, numbers: &[u32]) -> Option<Self> {
+        let number = |place: u32| Some(numbers[place as usize]).filter(|&load| load != u32::MAX);
+        let [a, b, c] = self.args;
+        let (what, args) = match self.what {
+            What::Binary(op @ (Binary::Add | Binary::Sub | Binary::Mul | Binary::Div)) => {
+                match (number(a), number(b)) {
+                    (Some(load), None) => (What::With(op, Side::Left, load), [b, 0, 0]),
+                    (None, Some(load)) => (What::With(op, Side::Right, load), [a, 0, 0]),
+                    _ => return None,
+                }
+            }
+            What::Ternary(op @ (Ternary::MulAdd | Ternary::NegMulAdd)) if number(c).is_none() => {
+                let negative = op == Ternary::NegMulAdd;
+                match (number(a), number(b)) {
+                    (Some(number), None) => (What::AxpyWith { number, negative }, [c, b, 0]),
+                    (None, Some(number)) => (What::AxpyWith { number, negative }, [c, a, 0]),
+                    _ => return None,
+                }
+            }
+            _ => return None,
+        };
+        Some(Self { what, args, out: self.out })
     }
 }
 
@@ -175,6 +209,42 @@ impl Body {
         let out = self.code[at].out;
         self.code[made].what = What::Dead;
         self.code[at] = Draft { what, out, args };
+    }
+
+    /// Numbers that only stand beside an operand of one instruction are read by that, and take no slot.
+    pub(super) fn take_numbers(&mut self) {
+        const NONE: u32 = u32::MAX;
+        let mut numbers = vec![NONE; self.registers.len()];
+        let mut any = false;
+        for draft in &self.code {
+            if let What::Load(load) = draft.what
+                && self.loads[load as usize].is_number()
+            {
+                numbers[draft.out as usize] = load;
+                any = true;
+            }
+        }
+        if !any {
+            return;
+        }
+        let read_otherwise: Vec<u32> = self
+            .code
+            .iter()
+            .filter(|draft| draft.with_number(&numbers).is_none())
+            .flat_map(Draft::args)
+            .chain(self.ends())
+            .copied()
+            .collect();
+        for register in read_otherwise {
+            numbers[register as usize] = NONE;
+        }
+        for draft in &mut self.code {
+            if let Some(with) = draft.with_number(&numbers) {
+                *draft = with;
+            } else if numbers[draft.out as usize] != NONE {
+                draft.what = What::Dead;
+            }
+        }
     }
 
     /// Gives every computed register a slot, or its sink; slots are reused after the last use, and a result never

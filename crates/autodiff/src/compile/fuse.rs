@@ -19,6 +19,14 @@ use crate::program::Kind;
 /// The most elements of a row that is reduced within a block.
 pub(super) const LONGEST_ROW: usize = 8192;
 
+/// The most elements of a row that is all there is: a block of it holds few values in L1, and as much is read again.
+const LONGEST_SINGLE_ROW: usize = 1024;
+
+/// The most elements of one of so many rows that are reduced within a block.
+fn longest_row(rows: usize) -> usize {
+    if rows == 1 { LONGEST_SINGLE_ROW } else { LONGEST_ROW }
+}
+
 /// The most elements of a walk that sums by indices, unless it does nothing else.
 const SERIAL: usize = 1 << 14;
 
@@ -98,7 +106,7 @@ pub(super) fn role(graph: &Graph, place: Place) -> Role {
         Kind::Op(Op::Sum(axes) | Op::Reduce(_, axes)) => {
             let shape = &graph.node(node.args[0]).shape;
             match trailing(shape, axes) {
-                Some(columns) if columns <= LONGEST_ROW && columns > 0 => Role::Row(columns),
+                Some(columns) if (1..=longest_row(node.size())).contains(&columns) => Role::Row(columns),
                 _ => Role::Late,
             }
         }

@@ -175,6 +175,7 @@ impl Lowering<'_> {
         kept_loads.append(&mut body.code);
         body.code = kept_loads;
         body.fuse_multiply_add();
+        body.take_numbers();
         finish(&body, group, threads)
     }
 
@@ -322,7 +323,14 @@ impl Lowering<'_> {
                 What::Binary(op) => super::kernels::scalar_binary(op, out, a, b),
                 What::Ternary(op) => ScalarInstr::Ternary(op, out, [a, b, c]),
                 What::Axpy(Literal(number)) => ScalarInstr::Axpy(E::from_f64(number), out, [a, b]),
-                What::Fold(_) | What::Expand | What::Gather(_) | What::Dead => unreachable!("all are pointwise"),
+                What::Fold(_)
+                | What::Expand
+                | What::Gather(_)
+                | What::With(..)
+                | What::AxpyWith { .. }
+                | What::Dead => {
+                    unreachable!("all are pointwise, of registers")
+                }
             });
             if let Some(buffer) = body.registers[draft.out as usize].sink {
                 code.push(ScalarInstr::Store { from: out, buffer });
@@ -412,6 +420,8 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
                 What::Binary(op) => Instr::Binary { op, row, out, a, b },
                 What::Ternary(op) => Instr::Ternary { op, row, out, args: [a, b, c] },
                 What::Axpy(c) => Instr::Axpy { c, row, out, a, b },
+                What::With(op, side, number) => Instr::With { op, side, number, row, out, a },
+                What::AxpyWith { number, negative } => Instr::AxpyWith { number, negative, row, out, a, b },
                 What::Fold(fold) => Instr::Fold { fold, out, a },
                 What::Expand => Instr::Expand { out, a },
                 What::Load(load) => Instr::Load { load, row, out },

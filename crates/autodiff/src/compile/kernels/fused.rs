@@ -2,9 +2,10 @@
 
 use super::super::fuse::Level;
 use super::super::memory::{Bases, Pointer, Shared};
+use super::instr::{Instr, fold_name, with};
 use super::{Gathered, Load, Scattered, Scratch, for_each_chunk, thread_index};
 use crate::kernel::{Fold, Ternary, neutral};
-use crate::op::{Binary, Literal, Unary};
+use crate::op::{Literal, Unary};
 use crate::scalar::Element;
 use std::cell::Cell;
 
@@ -17,100 +18,6 @@ pub(in super::super) enum Location {
     Buffer { buffer: u32, offset: isize, level: Level },
     /// Nowhere: its instruction was absorbed by another.
     Unused,
-}
-
-/// One instruction: registers in, a register out; `row` if it works on one value a row.
-#[derive(Clone, Copy, Debug)]
-pub(in super::super) enum Instr {
-    Unary {
-        op: Unary,
-        row: bool,
-        out: u32,
-        a: u32,
-    },
-    Binary {
-        op: Binary,
-        row: bool,
-        out: u32,
-        a: u32,
-        b: u32,
-    },
-    Ternary {
-        op: Ternary,
-        row: bool,
-        out: u32,
-        args: [u32; 3],
-    },
-    Axpy {
-        c: Literal,
-        row: bool,
-        out: u32,
-        a: u32,
-        b: u32,
-    },
-    /// Each row to one value.
-    Fold {
-        fold: Fold,
-        out: u32,
-        a: u32,
-    },
-    /// One value to each row.
-    Expand {
-        out: u32,
-        a: u32,
-    },
-    Load {
-        load: u32,
-        row: bool,
-        out: u32,
-    },
-    Gather {
-        gather: u32,
-        out: u32,
-    },
-}
-
-impl Instr {
-    pub(in super::super) fn is_row(&self) -> bool {
-        match self {
-            Self::Unary { row, .. }
-            | Self::Binary { row, .. }
-            | Self::Ternary { row, .. }
-            | Self::Axpy { row, .. }
-            | Self::Load { row, .. } => *row,
-            Self::Fold { .. } | Self::Expand { .. } | Self::Gather { .. } => false,
-        }
-    }
-
-    /// Roughly the time of an element, in multiply-adds.
-    pub(in super::super) fn weight(&self) -> usize {
-        match self {
-            Self::Unary { op, .. } => match op {
-                Unary::Neg
-                | Unary::Abs
-                | Unary::Square
-                | Unary::Relu
-                | Unary::Add(_)
-                | Unary::Mul(_)
-                | Unary::SubFrom(_)
-                | Unary::Fill(_)
-                | Unary::StopGradient
-                | Unary::Max(_)
-                | Unary::Min(_)
-                | Unary::Sign
-                | Unary::Floor
-                | Unary::Ceil
-                | Unary::Round
-                | Unary::Test(..) => 1,
-                Unary::Exp | Unary::Tanh | Unary::Sigmoid | Unary::Ln | Unary::Softplus => 8,
-                Unary::Recip | Unary::DivBy(_) | Unary::DivInto(_) | Unary::Sqrt => 4,
-                _ => 16,
-            },
-            Self::Binary { op: Binary::Pow | Binary::Atan2 | Binary::Hypot, .. } => 32,
-            Self::Binary { op: Binary::Div, .. } | Self::Gather { .. } => 4,
-            _ => 1,
-        }
-    }
 }
 
 /// How a late reduction gathers.
@@ -190,8 +97,14 @@ impl Fused {
         (read, written)
     }
 
+    /// The number that a load reads.
+    fn number<E: Element>(&self, bases: &Bases<E>, load: u32) -> E {
+        let load = &self.loads[load as usize];
+        load.number(bases.read_all(load.buffer))
+    }
+
     fn sinks(&self) -> impl Iterator<Item = u32> + '_ {
-        self.code.iter().filter_map(|instr| match self.locations[out_of(instr) as usize] {
+        self.code.iter().filter_map(|instr| match self.locations[instr.out() as usize] {
             Location::Buffer { buffer, .. } => Some(buffer),
             Location::Slot(_) | Location::Unused => None,
         })
@@ -205,7 +118,7 @@ impl Fused {
                 Instr::Load { .. } | Instr::Gather { .. } | Instr::Expand { .. } => 0,
                 Instr::Unary { op: Unary::StopGradient | Unary::Fill(_), .. } => 0,
                 Instr::Ternary { op: Ternary::Select, .. } => n,
-                Instr::Ternary { .. } | Instr::Axpy { .. } => 2 * n,
+                Instr::Ternary { .. } | Instr::Axpy { .. } | Instr::AxpyWith { .. } => 2 * n,
                 _ => n,
             }
         };
@@ -215,24 +128,7 @@ impl Fused {
     }
 
     pub(super) fn describe(&self) -> String {
-        let mut names: Vec<String> = Vec::new();
-        for instr in &self.code {
-            names.push(match instr {
-                Instr::Unary { op: Unary::StopGradient, .. } => "copy".into(),
-                Instr::Unary { op, .. } => op.name().into(),
-                Instr::Binary { op, .. } => op.name().into(),
-                Instr::Ternary { op, .. } => match op {
-                    Ternary::Select => "select".into(),
-                    Ternary::MulAdd => "mul_add".into(),
-                    Ternary::MulSub => "mul_sub".into(),
-                    Ternary::NegMulAdd => "neg_mul_add".into(),
-                },
-                Instr::Axpy { .. } => "axpy".into(),
-                Instr::Fold { fold, .. } => format!("row {}", fold_name(*fold)),
-                Instr::Gather { .. } => "gather".into(),
-                Instr::Expand { .. } | Instr::Load { .. } => continue,
-            });
-        }
+        let mut names: Vec<String> = self.code.iter().filter_map(Instr::name).collect();
         names.extend(self.lates.iter().map(|l| format!("late {}", fold_name(l.fold))));
         names.extend(self.scatters.iter().map(|_| "scatter_add".to_string()));
         let more = names.len().saturating_sub(12);
@@ -384,6 +280,15 @@ impl Fused {
                         let n = if row { rows } else { n };
                         (table.axpy)(E::from_f64(c), read(a, n), read(b, n), write(out, n));
                     }
+                    Instr::With { op, side, number, row, out, a } => {
+                        let n = if row { rows } else { n };
+                        (table.unary)(with(op, side, self.number(bases, number)), read(a, n), write(out, n));
+                    }
+                    Instr::AxpyWith { number, negative, row, out, a, b } => {
+                        let n = if row { rows } else { n };
+                        let c = self.number(bases, number);
+                        (table.axpy)(if negative { -c } else { c }, read(a, n), read(b, n), write(out, n));
+                    }
                     Instr::Fold { fold, out, a } => {
                         (table.fold_rows)(fold, read(a, n), self.columns, write(out, rows));
                     }
@@ -435,27 +340,5 @@ impl Fused {
             }
             start += n;
         }
-    }
-}
-
-fn out_of(instr: &Instr) -> u32 {
-    match *instr {
-        Instr::Unary { out, .. }
-        | Instr::Binary { out, .. }
-        | Instr::Ternary { out, .. }
-        | Instr::Axpy { out, .. }
-        | Instr::Fold { out, .. }
-        | Instr::Expand { out, .. }
-        | Instr::Load { out, .. }
-        | Instr::Gather { out, .. } => out,
-    }
-}
-
-fn fold_name(fold: Fold) -> &'static str {
-    match fold {
-        Fold::Sum => "sum",
-        Fold::Max => "max",
-        Fold::Min => "min",
-        Fold::Prod => "prod",
     }
 }

@@ -3,6 +3,7 @@
 
 mod fused;
 mod indexed;
+mod instr;
 mod joined;
 mod matmul;
 mod op;
@@ -10,8 +11,9 @@ mod rows;
 mod scalars;
 mod strided;
 
-pub(super) use fused::{Fused, Instr, Late, LateKind, Location};
+pub(super) use fused::{Fused, Late, LateKind, Location};
 pub(super) use indexed::{Gathered, Indexed, Scattered};
+pub(super) use instr::{Instr, Side};
 pub(super) use joined::{Joined, Part};
 pub(super) use matmul::{MatMul, NARROW, Source, Start};
 pub(super) use op::OpKernel;

@@ -20,6 +20,16 @@ impl Load {
         (repeated > 0 || self.axes.is_empty()).then(|| self.axes[repeated..].iter().map(|a| a.len).product())
     }
 
+    /// Whether every element is the same one, in place.
+    pub(in super::super) fn is_number(&self) -> bool {
+        self.axes.iter().all(|a| a.stride == 0 && a.low == 0 && a.high == a.len as isize && a.len > 0)
+    }
+
+    /// That element.
+    pub(in super::super) fn number<E: Element>(&self, data: &[E]) -> E {
+        data[self.offset as usize]
+    }
+
     /// First element and distance, if all elements stand equally far apart, in order.
     pub(in super::super) fn line(&self) -> Option<(usize, usize)> {
         match self.axes[..] {
