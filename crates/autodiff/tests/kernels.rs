@@ -386,3 +386,26 @@ fn one_long_row_is_reduced_after_the_walk_that_makes_it() {
         agrees(&f.vjp(&[0]).unwrap(), &format!("the adjoint of a row of {n}"));
     }
 }
+
+#[test]
+fn parts_of_concatenations_are_made_in_place() {
+    let f = Program::record_many(&[&[5], &[300], &[4, 5]], |a| {
+        let (x, y, m) = (a[0], a[1], a[2]);
+        let (u, v) = (x.exp(), y.sin());
+        let inner = V::concat(&[&u, &v], 0);
+        // A part that is also read, a whole inside a whole, one part in two wholes and twice in one, an input.
+        let outer = V::concat(&[&(inner * 2.0), &inner, &x, &u.sum_all().reshape(&[1]), &u], 0);
+        let again = V::concat(&[&u, &u, &v.slice_axis(0, 3..9), &y], 0);
+        let rows =
+            V::concat(&[&m.matmul(&x.reshape(&[5, 1])).reshape(&[1, 4]), &m.square().sum(&[1]).reshape(&[1, 4])], 0);
+        let stacked = V::stack(&[&x.sum_all(), &v.sum_all(), &m.max_over(&[0, 1]), &x.at(0, 2)], 0);
+        let padded = u.pad(&[Padding { low: 2, high: 1, interior: 0 }]) + 1.0;
+        vec![outer, again, v * 3.0, rows.tanh(), rows, stacked, V::concat(&[&padded, &stacked.exp()], 0), inner]
+    })
+    .unwrap();
+    agrees(&f, "parts");
+    agrees(&f.vjp(&[0, 1, 2]).unwrap(), "the adjoint of parts");
+    let f = Program::record(&[&[64], &[64]], |a| V::concat(&[&a[0].exp(), &(a[0] * a[1])], 0)).unwrap();
+    let text = f.compile::<f64>(CompileOptions::default()).explain();
+    assert!(!text.contains("concat") && text.contains("in output 0"), "nothing is left to copy: {text}");
+}

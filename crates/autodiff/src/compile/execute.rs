@@ -6,7 +6,7 @@ use super::legalise::{Legal, legalise};
 use super::lower::{Buffer, lower};
 use super::memory::{Arena, Bases, Pointer};
 use super::plan::{Home, plan};
-use super::{block, endings, fuse, optimize};
+use super::{block, endings, fuse, optimize, parts};
 use crate::error::{Error, Result};
 use crate::op::{Op, Unary};
 use crate::program::{Kind, Program};
@@ -60,6 +60,8 @@ pub(super) struct Compiled<E> {
     pub(super) outputs: Vec<Shape>,
     /// The buffers of the inputs and of the outputs.
     ends: [Vec<u32>; 2],
+    /// Buffers inside of each output, and where.
+    insides: Vec<Vec<(u32, usize)>>,
     /// Whether a run is worth more than one thread.
     #[cfg(feature = "parallel")]
     parallel: bool,
@@ -130,7 +132,14 @@ impl Program {
         for (i, &output) in ends[1].iter().enumerate() {
             homes[output as usize] = Some(Home::Output(i));
         }
-        let arena = plan(&lowered.buffers, &mut homes, &lowered.kernels);
+        let within = parts::place(&mut lowered, &homes);
+        let arena = plan(&lowered.buffers, &within, &mut homes, &lowered.kernels);
+        let mut insides: Vec<Vec<(u32, usize)>> = vec![Vec::new(); ends[1].len()];
+        for (buffer, home) in homes.iter().enumerate() {
+            if let Some(Home::Inside(output, from)) = *home {
+                insides[output].push((buffer as u32, from));
+            }
+        }
         let (mut slots, mut late, mut registers) = (0, 0, 0);
         for kernel in &lowered.kernels {
             let (s, l, r) = kernel.scratch();
@@ -151,6 +160,7 @@ impl Program {
             inputs: self.input_shapes(),
             outputs: self.output_shapes(),
             ends,
+            insides,
             #[cfg(feature = "parallel")]
             parallel: threads > 1 && largest > 1 << 18,
             #[cfg(feature = "parallel")]
@@ -229,7 +239,7 @@ impl<E: Element> Executable<E> {
             match *home {
                 Home::Constant(constant) => executable.bases.set_read_only(i, compiled.constants[constant].data()),
                 Home::Arena(at) => executable.bases.set_raw(i, start.wrapping_add(at), buffer.len),
-                Home::Input(_) | Home::Output(_) => {}
+                Home::Input(_) | Home::Output(_) | Home::Inside(..) => {}
             }
         }
         executable
@@ -327,7 +337,13 @@ impl<E: Element> Executable<E> {
     /// Points the kernels to an output of the right length, which must be there until the run is over.
     pub(crate) fn set_output(&mut self, position: usize, data: &mut [E]) {
         debug_assert_eq!(data.len(), size(&self.compiled.outputs[position]));
-        self.bases.set(self.compiled.ends[1][position] as usize, data);
+        let (start, all) = (data.as_mut_ptr(), data.len());
+        self.bases.set_raw(self.compiled.ends[1][position] as usize, start, all);
+        for &(buffer, from) in &self.compiled.insides[position] {
+            let len = self.compiled.buffers[buffer as usize].len;
+            assert!(from + len <= all, "a part of an output reaches beyond it");
+            self.bases.set_raw(buffer as usize, start.wrapping_add(from), len);
+        }
     }
 
     /// Runs on what the kernels were pointed to.

@@ -29,11 +29,7 @@ impl<E: Element> Bases<E> {
         Self { bases: vec![Base { start: std::ptr::NonNull::dangling().as_ptr(), len: 0 }; count] }
     }
 
-    pub(super) fn set(&mut self, buffer: usize, data: &mut [E]) {
-        self.bases[buffer] = Base { start: data.as_mut_ptr(), len: data.len() };
-    }
-
-    /// A buffer of the arena, from `start` on; [`Arena`] made room for it.
+    /// A buffer from `start` on, where there is room for it: in the [`Arena`] or an output.
     pub(super) fn set_raw(&mut self, buffer: usize, start: *mut E, len: usize) {
         self.bases[buffer] = Base { start, len };
     }

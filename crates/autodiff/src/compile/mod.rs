@@ -2,7 +2,8 @@
 //!
 //! The way: [`graph`] (the compiler's own form) → [`optimize`] (cheaper, same values) → [`legalise`] (views resolved) →
 //! [`fuse`] (which ops share a kernel) → [`lower`] (kernels) → [`endings`] (products that are added to something) →
-//! [`block`] (kernels that share a pass over their rows) → [`plan`] (memory) → [`execute`].
+//! [`block`] (kernels that share a pass over their rows) → [`parts`] (of concatenations, made in place) → [`plan`]
+//! (memory) → [`execute`].
 
 mod block;
 mod body;
@@ -16,6 +17,7 @@ mod legalise;
 mod lower;
 mod memory;
 mod optimize;
+mod parts;
 mod plan;
 mod view;
 

@@ -3,6 +3,7 @@
 use super::kernels::Kernel;
 use super::lower::Buffer;
 use super::memory::LINE;
+use super::parts::Within;
 use crate::scalar::Element;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -15,17 +16,26 @@ pub(super) enum Home {
     Output(usize),
     /// In the arena, from this element on.
     Arena(usize),
+    /// Inside of an output, from this element on.
+    Inside(usize, usize),
 }
 
 /// The arena's length in elements, and the place of each buffer that lives in it. O(n log n) for n buffers.
-pub(super) fn plan<E: Element>(buffers: &[Buffer], homes: &mut [Option<Home>], kernels: &[Kernel<E>]) -> usize {
+pub(super) fn plan<E: Element>(
+    buffers: &[Buffer],
+    within: &[Option<Within>],
+    homes: &mut [Option<Home>],
+    kernels: &[Kernel<E>],
+) -> usize {
     let mut first = vec![usize::MAX; buffers.len()];
     let mut last = vec![0; buffers.len()];
     for (i, kernel) in kernels.iter().enumerate() {
         let (read, written) = kernel.buffers();
         for buffer in read.iter().chain(&written) {
-            first[*buffer as usize] = first[*buffer as usize].min(i);
-            last[*buffer as usize] = i;
+            // A piece lives as long as the whole, which lives as long as all of them.
+            let buffer = within[*buffer as usize].map_or(*buffer, |w| w.whole) as usize;
+            first[buffer] = first[buffer].min(i);
+            last[buffer] = i;
         }
     }
     let unit = LINE / size_of::<E>();
@@ -46,6 +56,15 @@ pub(super) fn plan<E: Element>(buffers: &[Buffer], homes: &mut [Option<Home>], k
         let at = gaps.take(len);
         live.push(Reverse((last[buffer], at, len)));
         homes[buffer] = Some(Home::Arena(at));
+    }
+    for (buffer, within) in within.iter().enumerate() {
+        if let Some(Within { whole, from }) = *within {
+            homes[buffer] = homes[whole as usize].map(|home| match home {
+                Home::Arena(at) => Home::Arena(at + from),
+                Home::Output(i) => Home::Inside(i, from),
+                Home::Input(_) | Home::Constant(_) | Home::Inside(..) => unreachable!("a kernel makes the whole"),
+            });
+        }
     }
     gaps.total
 }

@@ -20,6 +20,15 @@ impl Load {
         (repeated > 0 || self.axes.is_empty()).then(|| self.axes[repeated..].iter().map(|a| a.len).product())
     }
 
+    /// How many elements there are, if it reads a buffer from its start, in order.
+    pub(in super::super) fn whole(&self) -> Option<usize> {
+        match self.axes[..] {
+            [] if self.offset == 0 => Some(1),
+            [Axis { stride: 1, low: 0, high, len }] if self.offset == 0 && high == len as isize => Some(len),
+            _ => None,
+        }
+    }
+
     /// Whether every element is the same one, in place.
     pub(in super::super) fn is_number(&self) -> bool {
         self.axes.iter().all(|a| a.stride == 0 && a.low == 0 && a.high == a.len as isize && a.len > 0)
