@@ -42,7 +42,7 @@ impl<V: Value> Dual<V> {
     #[inline]
     #[track_caller]
     pub fn new(value: V, tangent: V) -> Self {
-        if !V::SCALAR {
+        if !V::RANK_0 {
             let (v, t) = (value.shape(), tangent.shape());
             assert!(v == t, "dual: the value has shape {v:?}, the tangent {t:?}");
         }
@@ -108,6 +108,7 @@ pub struct DualInline<I>(I, I);
 
 impl<V: Value> Value for Dual<V> {
     const SCALAR: bool = V::SCALAR;
+    const RANK_0: bool = V::RANK_0;
     type Inline = DualInline<V::Inline>;
     type Slot<W: Value> = V::Slot<W>;
 
@@ -118,6 +119,10 @@ impl<V: Value> Value for Dual<V> {
 
     #[inline]
     fn from_inline(DualInline(value, tangent): Self::Inline) -> Option<Self> {
+        // Other carriers' tangents may be absent, which is not kept.
+        if !V::SCALAR {
+            return None;
+        }
         Some(Self { value: V::from_inline(value)?, tangent: V::Slot::present(V::from_inline(tangent)?) })
     }
 

@@ -100,6 +100,7 @@ pub struct DualNInline<I, const N: usize>(I, [I; N]);
 
 impl<V: Value, const N: usize> Value for DualN<V, N> {
     const SCALAR: bool = V::SCALAR;
+    const RANK_0: bool = V::RANK_0;
     type Inline = DualNInline<V::Inline, N>;
     type Slot<W: Value> = V::Slot<W>;
 

@@ -112,7 +112,11 @@ pub trait Value:
     #[doc(hidden)]
     const RANK_0: bool = Self::SCALAR;
 
-    /// What a [`Var`](crate::Var) of this carrier keeps beside its place on the tape: the value, for plain scalars.
+    /// Whether a [`Var`](crate::Var) keeps the value itself, for its tape holds only partials.
+    #[doc(hidden)]
+    const INLINE: bool = Self::SCALAR;
+
+    /// What a [`Var`](crate::Var) of this carrier keeps beside its place on the tape: the value, where it is kept.
     #[doc(hidden)]
     type Inline: Copy + Debug;
 

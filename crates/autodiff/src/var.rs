@@ -18,7 +18,7 @@ use std::panic::Location;
 pub struct Var<'t, V: Value> {
     tape: &'t Inner<V>,
     index: u32,
-    /// The value itself, for plain scalars.
+    /// The value itself, for numbers; not read for arrays.
     inline: V::Inline,
     brand: PhantomData<Cell<&'t ()>>,
 }
@@ -62,12 +62,27 @@ impl<'t, V: Value> Var<'t, V> {
     /// Its value. Arrays share their buffer, so this is cheap.
     #[inline]
     pub fn value(&self) -> V {
-        V::from_inline(self.inline).unwrap_or_else(|| self.tape.value(self.index))
+        self.number().unwrap_or_else(|| self.tape.value(self.index))
     }
 
-    /// Puts a scalar operation with up to two differentiated arguments on the tape.
+    /// The value, if the carrier is one of numbers.
     #[inline]
-    fn push_scalar(self, value: &V, parts: [(Partial<V>, u32); 2]) -> Self {
+    fn number(&self) -> Option<V> {
+        if V::INLINE { V::from_inline(self.inline) } else { None }
+    }
+
+    /// Whether its partials are worth computing: those of constants are not, where they take more than arithmetic.
+    #[inline]
+    fn is_wanted(&self) -> bool {
+        V::SCALAR || self.index != 0
+    }
+
+    /// Puts an operation of numbers, with up to two differentiated arguments, on the tape.
+    #[inline]
+    fn push_number(self, value: &V, parts: [(Partial<V>, u32); 2]) -> Self {
+        if !V::SCALAR {
+            return self.moved_to(self.tape.push_link(parts), value.to_inline());
+        }
         let number = |c: f64| V::literal(c).expect("a scalar needs no context for a literal");
         let node = parts.map(|(partial, parent)| match partial {
             Partial::Zero => (number(0.0), 0),
@@ -78,13 +93,13 @@ impl<'t, V: Value> Var<'t, V> {
         self.moved_to(self.tape.push_node([p, q], [i, j]), value.to_inline())
     }
 
-    /// Any op on scalars: its partials are its tangents in the directions of the arguments.
+    /// Any op on numbers: its partials are its tangents in the directions of the arguments.
     #[track_caller]
-    fn apply_scalar(op: &Op, args: &[&Self]) -> Self {
+    fn apply_numbers(op: &Op, args: &[&Self]) -> Self {
         let values: Vec<V> = args.iter().map(|x| x.value()).collect();
         let values: Vec<&V> = values.iter().collect();
         let out = V::apply(op, &values);
-        let one = V::literal(1.0).expect("a scalar needs no context for a literal");
+        let one = out.ones_like();
         if let (Op::Select, [_, a, b]) = (op, args) {
             // The result is one of the two, and the other is not connected.
             let zero = one.zeros_like();
@@ -97,7 +112,7 @@ impl<'t, V: Value> Var<'t, V> {
             tangents[i] = Some(&one);
             if let Some(partial) = rules::jvp(op, &values, &out, &tangents) {
                 let carried = if result.index == 0 { Partial::Zero } else { Partial::Constant(1.0) };
-                result = arg.push_scalar(&out, [(Partial::Of(partial), arg.index), (carried, result.index)]);
+                result = arg.push_number(&out, [(Partial::Of(partial), arg.index), (carried, result.index)]);
             }
         }
         result
@@ -105,23 +120,28 @@ impl<'t, V: Value> Var<'t, V> {
 }
 
 impl<V: Value> Value for Var<'_, V> {
-    const RANK_0: bool = V::SCALAR;
-    type Inline = ();
+    const RANK_0: bool = V::RANK_0;
+    const INLINE: bool = V::INLINE;
+    type Inline = Self;
     type Slot<W: Value> = Option<W>;
 
-    fn to_inline(&self) {}
+    #[inline]
+    fn to_inline(&self) -> Self {
+        *self
+    }
 
-    fn from_inline((): ()) -> Option<Self> {
-        None
+    #[inline]
+    fn from_inline(inline: Self) -> Option<Self> {
+        Some(inline)
     }
 
     #[track_caller]
     fn apply(op: &Op, args: &[&Self]) -> Self {
-        if V::SCALAR {
+        if V::INLINE {
             return match (op, args) {
                 (Op::Unary(op), [x]) => Self::unary(|| *op, x),
                 (Op::Binary(op), [a, b]) => Self::binary(|| *op, a, b),
-                _ => Self::apply_scalar(op, args),
+                _ => Self::apply_numbers(op, args),
             };
         }
         let Some(&first) = args.first() else { panic!("{op}: no arguments given") };
@@ -132,14 +152,14 @@ impl<V: Value> Value for Var<'_, V> {
 
     #[inline]
     fn shape(&self) -> Shape {
-        if V::SCALAR { Shape::new() } else { self.tape.with_value(self.index, Value::shape) }
+        if V::RANK_0 { Shape::new() } else { self.tape.with_value(self.index, Value::shape) }
     }
 
     #[track_caller]
     fn lift(&self, constant: &Constant) -> Self {
         let value = self.value().lift(constant);
         let inline = value.to_inline();
-        if V::SCALAR {
+        if V::INLINE {
             return self.moved_to(0, inline);
         }
         let source = Source::Constant(constant.clone());
@@ -155,24 +175,28 @@ impl<V: Value> Value for Var<'_, V> {
         self.value().is_finite()
     }
 
+    fn is_ordinary(&self) -> bool {
+        self.value().is_ordinary()
+    }
+
     #[inline]
     #[track_caller]
     fn unary(op: impl Fn() -> Unary + Copy, x: &Self) -> Self {
-        let Some(v) = V::from_inline(x.inline) else { return Self::apply(&Op::Unary(op()), &[x]) };
+        let Some(v) = x.number() else { return Self::apply(&Op::Unary(op()), &[x]) };
         let y = V::unary(op, &v);
-        let partial = rules::pointwise::unary(op(), &v, &y);
-        x.push_scalar(&y, [(partial, x.index), (Partial::Zero, 0)])
+        let partial = if x.is_wanted() { rules::pointwise::unary(op(), &v, &y) } else { Partial::Zero };
+        x.push_number(&y, [(partial, x.index), (Partial::Zero, 0)])
     }
 
     #[inline]
     #[track_caller]
     fn binary(op: impl Fn() -> Binary + Copy, a: &Self, b: &Self) -> Self {
-        let (Some(x), Some(y)) = (V::from_inline(a.inline), V::from_inline(b.inline)) else {
+        let (Some(x), Some(y)) = (a.number(), b.number()) else {
             return Self::apply(&Op::Binary(op()), &[a, b]);
         };
         let out = V::binary(op, &x, &y);
-        let left = rules::pointwise::binary(op(), 0, &x, &y, &out);
-        let right = rules::pointwise::binary(op(), 1, &x, &y, &out);
-        a.push_scalar(&out, [(left, a.index), (right, b.index)])
+        let left = if a.is_wanted() { rules::pointwise::binary(op(), 0, &x, &y, &out) } else { Partial::Zero };
+        let right = if b.is_wanted() { rules::pointwise::binary(op(), 1, &x, &y, &out) } else { Partial::Zero };
+        a.push_number(&out, [(left, a.index), (right, b.index)])
     }
 }

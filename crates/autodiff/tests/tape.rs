@@ -1,7 +1,8 @@
 //! The tape itself, in exact arithmetic, so that it can also run under an interpreter that looks for undefined behaviour:
 //! `cargo +nightly miri test -p hypertape-autodiff --no-default-features --test tape`.
 
-use autodiff::{Dual, Tape, Tensor, Value, grad};
+use autodiff::op::Compare;
+use autodiff::{Custom, Dual, Error, Tape, Tensor, Value, Var, derivative, grad};
 
 #[test]
 fn sweeps_from_and_to_any_place() {
@@ -72,4 +73,70 @@ fn wide_scalars_record_too() {
     // dy/dx = 1 + 2000x, and its derivatives.
     assert_eq!((tangents.value().value(), tangents.value().tangent()), (6001.0, 2000.0));
     assert_eq!((tangents.tangent().value(), tangents.tangent().tangent()), (2000.0, 0.0));
+}
+
+/// The derivative of a function of one number on a tape, itself on that tape.
+fn slope<V: Value>(f: impl for<'s> Fn(Var<'s, V>) -> Var<'s, V>, x: &V) -> V {
+    derivative(f, x.clone()).unwrap()
+}
+
+#[test]
+fn sweeps_over_a_tape_on_a_tape() {
+    Tape::scope(|outer| {
+        let (a, b) = (outer.var(2.0), outer.var(3.0));
+        let derivative = Tape::scope(|tape| {
+            let (x, c) = (tape.var(a), tape.constant(b));
+            let (y, z) = (x * x * c, c * c + 1.0);
+            assert_eq!(z.value().value(), 10.0);
+            let w = y * z + y;
+            let one = a.ones_like();
+            let value = |part: Option<Var<'_, f64>>| part.map(|part| part.value());
+            // By an input, an intermediate value, a constant, and of a constant.
+            let parts = tape.vjp(&[(w, one)], &[x, y, c, z]).into_iter().map(value);
+            assert_eq!(parts.collect::<Vec<_>>(), [Some(132.0), Some(11.0), None, None]);
+            assert_eq!(tape.vjp(&[(z, one)], &[x]).len(), 1);
+            assert!(tape.vjp(&[(z, one)], &[x, z]).iter().all(Option::is_none));
+            // Seeds at one place add up; what comes before a seed has no tangent.
+            let parts = tape.jvp(&[(y, one), (y, one * 2.0)], &[w, y, x, z]).into_iter().map(value);
+            assert_eq!(parts.collect::<Vec<_>>(), [Some(33.0), Some(3.0), None, None]);
+            assert_eq!(value(tape.vjp(&[(w, one), (y, one * 10.0)], &[x])[0]), Some(252.0));
+            // Of a choice, one side is there.
+            let chosen = c.test(Compare::Gt, 5.0).select(&x, &(x * 7.0));
+            assert_eq!(value(tape.vjp(&[(chosen, one)], &[x])[0]), Some(7.0));
+            assert_eq!(tape.len(), 6, "constants are not recorded");
+            tape.vjp(&[(w, one)], &[x])[0].unwrap()
+        });
+        // ∂w/∂x = 2xc(c² + 2), by x and by c.
+        assert_eq!(derivative.value(), 132.0);
+        assert_eq!(outer.vjp(&[(derivative, 1.0)], &[a, b]), [Some(66.0), Some(4.0 * 29.0)]);
+    });
+}
+
+#[test]
+fn three_tapes_deep() {
+    fn f<V: Value>(x: V) -> V {
+        x.clone() * x.clone() * x.clone() * x.recip() * x.powi(2) + x.stop_gradient() * x
+    }
+    // x⁴ and a factor that is not differentiated: 12x² twice, 24x three times.
+    assert_eq!(slope(|x| slope(|x| f(x), &x), &2.0), 48.0);
+    assert_eq!(slope(|x| slope(|y| slope(|x| f(x), &y), &x), &2.0), 48.0);
+    // A tape of pairs on a tape, and a pair of places on a tape.
+    let mixed = |x: f64| slope(|x| slope(|x| f(x), &Dual::variable(x)).tangent(), &x);
+    assert_eq!(mixed(2.0), 48.0);
+    assert_eq!(slope(|x| f(Dual::variable(Dual::variable(x))).tangent().tangent(), &2.0), 48.0);
+    // What is cut off is cut off on every level.
+    let cut = derivative(|x| derivative(|y| y * y.tape().constant(x.stop_gradient()), x).unwrap(), 1.0);
+    assert!(matches!(cut, Err(Error::Disconnected { .. })));
+}
+
+#[test]
+fn ops_with_rules_of_their_own_nest() {
+    let cube = Custom::new("cube", 1, |x| x[0].map(|x| x * x * x)).jvp(|x, _y, t| x[0].square() * 3.0 * t[0]);
+    assert_eq!(
+        derivative(|x| derivative(|y| y.custom(&cube) * y.tape().constant(x), x).unwrap(), 2.0).unwrap(),
+        12.0 + 24.0
+    );
+    let hypot = |x: f64| derivative(|x| derivative(|y| y.hypot(&y.tape().constant(x * 0.75)), x).unwrap(), x).unwrap();
+    // ∂/∂y √(y² + u²) = 0.8 along u = ¾y: it does not change.
+    assert!(hypot(4.0).abs() < 1e-15);
 }

@@ -1,14 +1,15 @@
 //! The tape: what is recorded while a closure runs on [`Var`]s, and the sweeps over it.
 //!
 //! Recording is eager: every value is computed at once, can be looked at and branched on. Two forms share one face:
-//! a plain scalar records partials and parents ([`scalar`], 24 bytes an operation for `f64`); everything else records
-//! the op itself and its result, and the sweeps call the rule table.
+//! numbers record partials and parents ([`scalar`], 24 bytes an operation for `f64`, and [`links`] for a number that is
+//! itself on a tape); everything else records the op itself and its result, and the sweeps call the rule table.
 
 mod arena;
+mod links;
 mod scalar;
 
 use crate::op::{Binary, Op, Unary};
-use crate::rules;
+use crate::rules::{self, Partial};
 use crate::tensor::Constant;
 use crate::value::Value;
 use crate::var::Var;
@@ -44,21 +45,26 @@ pub(crate) struct Entry<V> {
 /// The storage behind a [`Tape`].
 pub(crate) struct Inner<V: Value> {
     nodes: scalar::Nodes<V>,
+    links: links::Links<V>,
     entries: RefCell<Vec<Entry<V>>>,
 }
 
 impl<V: Value> Inner<V> {
     fn new() -> Self {
-        Self { nodes: scalar::Nodes::new(), entries: RefCell::default() }
+        Self { nodes: scalar::Nodes::new(), links: links::Links::new(), entries: RefCell::default() }
     }
 
     fn push_input(&self) -> u32 {
-        self.nodes.push_input()
+        if V::SCALAR { self.nodes.push_input() } else { self.links.push_input() }
     }
 
     #[inline(always)]
     pub(crate) fn push_node(&self, partials: [V; 2], parents: [u32; 2]) -> u32 {
         self.nodes.push(partials, parents)
+    }
+
+    pub(crate) fn push_link(&self, parts: [(Partial<V>, u32); 2]) -> u32 {
+        self.links.push(parts)
     }
 
     pub(crate) fn push_entry(&self, entry: Entry<V>) -> u32 {
@@ -177,7 +183,7 @@ impl<'t, V: Value> Tape<'t, V> {
     /// A variable: an input that can be differentiated with respect to.
     #[track_caller]
     pub fn var(self, value: V) -> Var<'t, V> {
-        if V::SCALAR {
+        if V::INLINE {
             return Var::new(self, self.inner.push_input(), value.to_inline());
         }
         self.leaf(value, true)
@@ -186,7 +192,7 @@ impl<'t, V: Value> Tape<'t, V> {
     /// A value that is not differentiated.
     #[track_caller]
     pub fn constant(self, value: V) -> Var<'t, V> {
-        if V::SCALAR { Var::new(self, 0, value.to_inline()) } else { self.leaf(value, false) }
+        if V::INLINE { Var::new(self, 0, value.to_inline()) } else { self.leaf(value, false) }
     }
 
     #[track_caller]
@@ -199,7 +205,11 @@ impl<'t, V: Value> Tape<'t, V> {
 
     /// Number of recorded values, inputs included.
     pub fn len(self) -> usize {
-        if V::SCALAR { self.inner.nodes.len() - 1 } else { self.inner.entries.borrow().len() }
+        match (V::SCALAR, V::INLINE) {
+            (true, _) => self.inner.nodes.len() - 1,
+            (false, true) => self.inner.links.len() - 1,
+            (false, false) => self.inner.entries.borrow().len(),
+        }
     }
 
     /// Whether nothing is recorded yet.
@@ -216,6 +226,9 @@ impl<'t, V: Value> Tape<'t, V> {
         let seeds = seeds(cotangents, "cotangent");
         if V::SCALAR {
             return self.inner.nodes.reverse(&seeds, wrt.iter().map(Var::index));
+        }
+        if V::INLINE {
+            return self.inner.links.reverse(&seeds, wrt.iter().map(Var::index));
         }
         let wrt: Vec<u32> = wrt.iter().map(Var::index).collect();
         self.reverse(&seeds, &wrt, &mut |_, _| ())
@@ -263,6 +276,9 @@ impl<'t, V: Value> Tape<'t, V> {
         if V::SCALAR {
             return self.inner.nodes.forward(&seeds, &outputs);
         }
+        if V::INLINE {
+            return self.inner.links.forward(&seeds, &outputs);
+        }
         let entries = self.inner.entries.borrow();
         let top = outputs.iter().map(|&i| i + 1).max().unwrap_or(0) as usize;
         let mut tangents: Vec<Option<V>> = vec![None; top];
@@ -294,7 +310,7 @@ impl<'t, V: Value> Tape<'t, V> {
 #[track_caller]
 fn seeds<V: Value>(given: &[(Var<'_, V>, V)], what: &str) -> Vec<(u32, V)> {
     let seed = |(var, seed): &(Var<'_, V>, V)| {
-        if !V::SCALAR {
+        if !V::RANK_0 {
             let (expected, found) = (var.shape(), seed.shape());
             assert!(expected == found, "tape: the {what} of a value of shape {expected:?} has shape {found:?}");
         }
