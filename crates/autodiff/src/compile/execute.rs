@@ -1,5 +1,7 @@
 //! Compiling, and running what was compiled.
 
+#[cfg(feature = "parallel")]
+use super::awake;
 use super::graph::{Graph, Node, Place};
 use super::kernels::{Kernel, Scratch};
 use super::legalise::{Legal, legalise};
@@ -392,10 +394,12 @@ impl<E: Element> Executable<E> {
         };
         #[cfg(feature = "parallel")]
         if compiled.parallel {
-            // The pool is entered once: inside, splitting costs nanoseconds.
+            // The pool is entered once: inside, splitting costs nanoseconds. Who is inside already has other work for
+            // the other threads.
             match &compiled.pool {
-                Some(pool) => pool.install(all),
-                None => rayon::scope(|_| all()),
+                Some(pool) => pool.install(|| awake::with_others_awake(all)),
+                None if rayon::current_thread_index().is_some() => all(),
+                None => rayon::scope(|_| awake::with_others_awake(all)),
             }
             return;
         }

@@ -31,7 +31,7 @@ pub struct Product<'a, E> {
 }
 
 /// Multiply-adds of a piece that is worth another thread.
-const SPLIT: usize = 1 << 21;
+const SPLIT: usize = 1 << 20;
 
 /// The library sums in another order where both rows and columns are at most so many, and in a third one where they are
 /// at most half as many: no piece is small in this sense that was not before it was cut.
