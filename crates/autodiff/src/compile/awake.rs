@@ -18,16 +18,23 @@ thread_local! {
     static RUNS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs something on this thread of a pool, with the others awake.
-pub(super) fn with_others_awake(run: impl FnOnce() + Send) {
+/// Runs something on this thread of a pool, with the others awake. Allocates nothing.
+pub(super) fn with_others_awake(run: &mut (impl FnMut() + Send)) {
     let done = AtomicBool::new(false);
-    rayon::scope(|scope| {
-        for _ in 1..rayon::current_num_threads().min(MOST + 1) {
-            scope.spawn(|_| stay(&done));
-        }
+    let others = rayon::current_num_threads().saturating_sub(1).min(MOST);
+    beside(others, &done, &mut || {
         let _end = End { done: &done, before: RUNS.replace(true) };
         run();
     });
+}
+
+/// Runs something while so many threads stay awake: each is offered the other side of a `join`.
+fn beside(others: usize, done: &AtomicBool, run: &mut (dyn FnMut() + Send)) {
+    if others == 0 {
+        run();
+    } else {
+        rayon::join(|| beside(others - 1, done, run), || stay(done));
+    }
 }
 
 /// Sets the flags however the run ends.

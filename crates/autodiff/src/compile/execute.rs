@@ -397,9 +397,9 @@ impl<E: Element> Executable<E> {
             // The pool is entered once: inside, splitting costs nanoseconds. Who is inside already has other work for
             // the other threads.
             match &compiled.pool {
-                Some(pool) => pool.install(|| awake::with_others_awake(all)),
+                Some(pool) => pool.install(|| awake::with_others_awake(&mut all)),
                 None if rayon::current_thread_index().is_some() => all(),
-                None => rayon::scope(|_| awake::with_others_awake(all)),
+                None => rayon::scope(|_| awake::with_others_awake(&mut all)),
             }
             return;
         }
