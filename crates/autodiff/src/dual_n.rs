@@ -34,7 +34,7 @@ impl<V: Value, const N: usize> DualN<V, N> {
     #[inline]
     #[track_caller]
     pub fn new(value: V, tangents: [V; N]) -> Self {
-        if !V::SCALAR {
+        if !V::RANK_0 {
             let shape = value.shape();
             for t in &tangents {
                 assert!(t.shape() == shape, "dual: the value has shape {shape:?}, a tangent {:?}", t.shape());

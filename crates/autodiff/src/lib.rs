@@ -18,6 +18,8 @@ mod interop;
 mod kernel;
 mod matmul;
 mod operators;
+#[cfg(feature = "parallel")]
+mod pool;
 mod program;
 mod rules;
 mod scalar;

@@ -107,10 +107,21 @@ impl<'t, V: Value> Var<'t, V> {
             return if chosen.is_ordinary() { **a } else { **b };
         }
         let mut result = args[0].moved_to(0, out.to_inline());
+        let mut at_once = if matches!(op, Op::Call(_)) {
+            // Backwards once: the result is a number, so that its cotangents are the partials.
+            let wanted: Vec<bool> = args.iter().map(|x| x.index != 0).collect();
+            rules::vjp(op, &values, &out, &one, &wanted).into_iter().collect()
+        } else {
+            Vec::new()
+        };
         for (i, arg) in args.iter().enumerate().filter(|(_, x)| x.index != 0) {
             let mut tangents = vec![None; args.len()];
             tangents[i] = Some(&one);
-            if let Some(partial) = rules::jvp(op, &values, &out, &tangents) {
+            let partial = match at_once.get_mut(i) {
+                Some(partial) => partial.take(),
+                None => rules::jvp(op, &values, &out, &tangents),
+            };
+            if let Some(partial) = partial {
                 let carried = if result.index == 0 { Partial::Zero } else { Partial::Constant(1.0) };
                 result = arg.push_number(&out, [(Partial::Of(partial), arg.index), (carried, result.index)]);
             }
@@ -132,7 +143,7 @@ impl<V: Value> Value for Var<'_, V> {
 
     #[inline]
     fn from_inline(inline: Self) -> Option<Self> {
-        Some(inline)
+        V::INLINE.then_some(inline)
     }
 
     #[track_caller]

@@ -409,3 +409,19 @@ fn parts_of_concatenations_are_made_in_place() {
     let text = f.compile::<f64>(CompileOptions::default()).explain();
     assert!(!text.contains("concat") && text.contains("in output 0"), "nothing is left to copy: {text}");
 }
+
+#[test]
+fn a_part_that_is_read_for_longer_does_not_keep_the_whole() {
+    let peak = |steps: usize| {
+        let f = Program::record(&[&[16], &[5000], &[16, 5016]], |a| {
+            let (mut h, mut all) = (a[0].tanh(), vec![]);
+            for _ in 0..steps {
+                all.push(h);
+                h = a[2].matmul(&V::concat(&[&h, &a[1].sin()], 0)).tanh();
+            }
+            V::stack(&all.iter().collect::<Vec<_>>(), 0)
+        });
+        f.unwrap().compile::<f64>(CompileOptions::default()).peak_bytes()
+    };
+    assert!(peak(20) < 2 * peak(2), "{} and {} bytes", peak(20), peak(2));
+}

@@ -2,7 +2,7 @@
 //! `cargo +nightly miri test -p hypertape-autodiff --no-default-features --test tape`.
 
 use autodiff::op::Compare;
-use autodiff::{Custom, Dual, Error, Tape, Tensor, Value, Var, derivative, grad};
+use autodiff::{Custom, Dual, Error, Tape, Tensor, Value, Var, checkpoint, derivative, grad, grad_or_zeros};
 
 #[test]
 fn sweeps_from_and_to_any_place() {
@@ -139,4 +139,31 @@ fn ops_with_rules_of_their_own_nest() {
     let hypot = |x: f64| derivative(|x| derivative(|y| y.hypot(&y.tape().constant(x * 0.75)), x).unwrap(), x).unwrap();
     // ∂/∂y √(y² + u²) = 0.8 along u = ¾y: it does not change.
     assert!(hypot(4.0).abs() < 1e-15);
+}
+
+#[test]
+fn checkpoints_and_ops_of_several_numbers_nest() {
+    fn f<V: Value>(x: &[V]) -> V {
+        x[0].clone() * x[0].clone() * x[1].clone() * x[2].clone() + x[2].clone()
+    }
+    let last = Custom::new("last", 3, |x| &x[0] * &x[2]).vjp(|x, _y, c| vec![x[2] * c, c.zeros_like(), x[0] * c]);
+    // ∂/∂x₀ of f and of x₀·x₂, by all three.
+    let second = |own: bool| {
+        grad_or_zeros(
+            |x| {
+                let inner = grad_or_zeros(
+                    |y| {
+                        let refs = [&y[0], &y[1], &y[2]];
+                        if own { Value::apply_custom(&last, &refs) } else { checkpoint(&refs, |y| f(y)).unwrap() }
+                    },
+                    x,
+                );
+                inner.unwrap()[0]
+            },
+            &[2.0, 3.0, 5.0],
+        )
+        .unwrap()
+    };
+    assert_eq!(second(false), [2.0 * 15.0, 2.0 * 2.0 * 5.0, 2.0 * 2.0 * 3.0]);
+    assert_eq!(second(true), [0.0, 0.0, 1.0]);
 }

@@ -1,7 +1,5 @@
 //! Compiling, and running what was compiled.
 
-#[cfg(feature = "parallel")]
-use super::awake;
 use super::graph::{Graph, Node, Place};
 use super::kernels::{Kernel, Scratch};
 use super::legalise::{Legal, legalise};
@@ -11,6 +9,8 @@ use super::plan::{Home, plan};
 use super::{block, endings, fuse, optimize, parts};
 use crate::error::{Error, Result};
 use crate::op::{Op, Unary};
+#[cfg(feature = "parallel")]
+use crate::pool::{self, Pool};
 use crate::program::{Kind, Program};
 use crate::scalar::Element;
 use crate::shape::{Shape, size};
@@ -64,11 +64,11 @@ pub(super) struct Compiled<E> {
     ends: [Vec<u32>; 2],
     /// Buffers inside of each output, and where.
     insides: Vec<Vec<(u32, usize)>>,
-    /// Whether a run is worth more than one thread.
+    /// The threads, if a run is worth more than one, and how many at most.
     #[cfg(feature = "parallel")]
-    parallel: bool,
+    pool: Option<Arc<Pool>>,
     #[cfg(feature = "parallel")]
-    pool: Option<Arc<rayon::ThreadPool>>,
+    threads: usize,
 }
 
 /// A program compiled for the element type `E`: run it as often as you like.
@@ -164,13 +164,17 @@ impl Program {
             ends,
             insides,
             #[cfg(feature = "parallel")]
-            parallel: threads > 1 && largest > 1 << 18,
+            pool: if threads > 1 && largest > SHARED { pool::of(threads) } else { None },
             #[cfg(feature = "parallel")]
-            pool: (options.threads > 1).then(|| pool(options.threads)).flatten(),
+            threads,
             graph: legal.graph,
         })
     }
 }
+
+/// Work of a kernel, in multiply-adds, from which a run is worth more than one thread.
+#[cfg(feature = "parallel")]
+const SHARED: u64 = 1 << 19;
 
 #[cfg(feature = "parallel")]
 fn threads(options: CompileOptions) -> usize {
@@ -180,25 +184,6 @@ fn threads(options: CompileOptions) -> usize {
 #[cfg(not(feature = "parallel"))]
 fn threads(_: CompileOptions) -> usize {
     1
-}
-
-/// A pool of that many threads, shared by all executables that ask for it; `None` for the number rayon has anyway.
-#[cfg(feature = "parallel")]
-fn pool(threads: usize) -> Option<Arc<rayon::ThreadPool>> {
-    use std::collections::HashMap;
-    use std::sync::{Mutex, OnceLock, PoisonError};
-    static POOLS: OnceLock<Mutex<HashMap<usize, Arc<rayon::ThreadPool>>>> = OnceLock::new();
-    if threads == rayon::current_num_threads() {
-        return None;
-    }
-    let mut pools = POOLS.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(pool) = pools.get(&threads) {
-        return Some(Arc::clone(pool));
-    }
-    // Without the threads, rayon's own pool does: the result is the same.
-    let pool = Arc::new(rayon::ThreadPoolBuilder::new().num_threads(threads).build().ok()?);
-    pools.insert(threads, Arc::clone(&pool));
-    Some(pool)
 }
 
 /// Makes every output a value of its own that a kernel computes: inputs, constants, views and values that are given out
@@ -393,15 +378,13 @@ impl<E: Element> Executable<E> {
             }
         };
         #[cfg(feature = "parallel")]
-        if compiled.parallel {
-            // The pool is entered once: inside, splitting costs nanoseconds. Who is inside already has other work for
-            // the other threads.
-            match &compiled.pool {
-                Some(pool) => pool.install(|| awake::with_others_awake(&mut all)),
-                None if rayon::current_thread_index().is_some() => all(),
-                None => rayon::scope(|_| awake::with_others_awake(&mut all)),
+        if let Some(pool) = &compiled.pool {
+            // The pool is entered once: inside, splitting costs nanoseconds. Whoever is in one of at most as many
+            // threads shares the kernels there, beside its other work.
+            if rayon::current_thread_index().is_none() || rayon::current_num_threads() > compiled.threads {
+                pool.run(&mut all);
+                return;
             }
-            return;
         }
         all();
     }

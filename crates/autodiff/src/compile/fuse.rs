@@ -252,7 +252,9 @@ fn join(
         let here = match (reads, reading(legal, arg)) {
             (reads, Reading::Same) => reads,
             (Level::Full, Reading::Rows { rows, columns: repeated })
-                if rows * repeated == group.n && repeated <= LONGEST_ROW && columns.is_none_or(|c| c == repeated) =>
+                if rows * repeated == group.n
+                    && repeated <= longest_row(rows)
+                    && columns.is_none_or(|c| c == repeated) =>
             {
                 columns = Some(repeated);
                 Level::Row

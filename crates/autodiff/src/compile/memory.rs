@@ -13,7 +13,8 @@ struct Base<E> {
 /// The place of every buffer during one run.
 ///
 /// Kernels of one run read and write buffers through it. Which buffer shares memory with which is decided when
-/// compiling: a buffer is only overwritten after its last reader, and a kernel never writes what it reads. Chunks of one
+/// compiling: a buffer is only overwritten after its last reader, and a kernel never writes what it reads; of a
+/// whole and its pieces, each kernel touches what is its own. Chunks of one
 /// kernel that run at once write to disjoint parts.
 pub(super) struct Bases<E> {
     bases: Vec<Base<E>>,

@@ -5,8 +5,6 @@
 //! [`block`] (kernels that share a pass over their rows) → [`parts`] (of concatenations, made in place) → [`plan`]
 //! (memory) → [`execute`].
 
-#[cfg(feature = "parallel")]
-mod awake;
 mod block;
 mod body;
 mod endings;

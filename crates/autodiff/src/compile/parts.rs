@@ -1,7 +1,8 @@
 //! Parts of a concatenation that are made where they belong.
 //!
 //! What a kernel makes only to be put behind something else gets its place inside the whole: nothing is copied, and the
-//! part needs no memory of its own. The whole then lives from the first of its parts on.
+//! part needs no memory of its own. The whole then lives from the first of its parts on, so a part that is read for
+//! longer than the whole stays apart.
 
 use super::kernels::Kernel;
 use super::lower::Lowered;
@@ -23,8 +24,11 @@ pub(super) fn place<E: Element>(lowered: &mut Lowered<E>, homes: &[Option<Home>]
         return within;
     }
     let mut made = vec![false; lowered.buffers.len()];
-    for kernel in &lowered.kernels {
-        kernel.buffers().1.iter().for_each(|&b| made[b as usize] = true);
+    let mut last = vec![0; lowered.buffers.len()];
+    for (i, kernel) in lowered.kernels.iter().enumerate() {
+        let (read, written) = kernel.buffers();
+        written.iter().for_each(|&b| made[b as usize] = true);
+        read.iter().chain(&written).for_each(|&b| last[b as usize] = i);
     }
     for kernel in &mut lowered.kernels {
         let Kernel::Joined(joined) = kernel else { continue };
@@ -33,6 +37,7 @@ pub(super) fn place<E: Element>(lowered: &mut Lowered<E>, homes: &[Option<Home>]
             let buffer = part.load.buffer as usize;
             let whole = part.load.whole() == Some(part.len) && lowered.buffers[buffer].len == part.len;
             let free = homes[buffer].is_none() && made[buffer] && within[buffer].is_none() && part.len > 0;
+            let free = free && (homes[out as usize].is_some() || last[buffer] <= last[out as usize]);
             let fits = joined.outer == 1 && whole && free;
             if fits {
                 within[buffer] = Some(Within { whole: out, from: part.start });

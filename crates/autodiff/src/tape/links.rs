@@ -1,7 +1,6 @@
 //! The tape of a number that itself stands on a tape: the partials are places on the outer one.
 //!
-//! Place 0 stands for every constant. What is absent stays absent: a constant has no partials, and costs the outer tape
-//! nothing.
+//! Place 0 stands for every constant. What is absent stays absent: a constant has no partials, here or on the outer tape.
 
 use crate::rules::{Partial, add_parts};
 use crate::value::Value;

@@ -174,7 +174,8 @@ fn shared(pieces: Range<usize>, piece: &(impl Fn(usize) + Sync)) {
         return piece(pieces.start);
     }
     let middle = pieces.start + pieces.len() / 2;
-    rayon::join(|| shared(pieces.start..middle, piece), || shared(middle..pieces.end, piece));
+    let part = |pieces| crate::pool::busy(|| shared(pieces, piece));
+    rayon::join(|| part(pieces.start..middle), || part(middle..pieces.end));
 }
 
 #[cfg(not(feature = "parallel"))]

@@ -23,22 +23,21 @@ pub(in super::super) struct Joined {
 
 impl Joined {
     pub(super) fn run<E: Element>(&self, bases: &Bases<E>) {
-        let out = bases.write(self.out, 0, self.outer * self.row);
         // Some rows at a time, so that parts that fill a row one element each find its lines near.
         let rows = (ROWS / self.row.max(1)).max(1);
         for from in (0..self.outer).step_by(rows) {
             let to = (from + rows).min(self.outer);
             for part in self.parts.iter().filter(|p| p.len > 0) {
                 let data = bases.read_all(part.load.buffer);
+                // Only what is written: another piece of the whole may be what is read.
+                let target = |row: usize, n| bases.write(self.out, row * self.row + part.start, n);
                 if let (1, Some((first, stride))) = (part.len, part.load.line()) {
                     let source = data[first..].iter().step_by(stride.max(1)).skip(from);
-                    let targets = out[from * self.row + part.start..].iter_mut().step_by(self.row);
-                    targets.zip(source).take(to - from).for_each(|(y, &x)| *y = x);
+                    (from..to).zip(source).for_each(|(row, &x)| target(row, 1)[0] = x);
                     continue;
                 }
                 for outer in from..to {
-                    let target = &mut out[outer * self.row + part.start..][..part.len];
-                    part.load.read(data, outer * part.len, target);
+                    part.load.read(data, outer * part.len, target(outer, part.len));
                 }
             }
         }

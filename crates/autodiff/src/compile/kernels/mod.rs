@@ -22,6 +22,8 @@ pub(super) use scalars::{ScalarInstr, Scalars, scalar_binary, scalar_unary};
 pub(super) use strided::Load;
 
 use super::memory::{Arena, Bases, Pointer};
+#[cfg(feature = "parallel")]
+use crate::pool::busy;
 use crate::scalar::Element;
 
 /// One step.
@@ -135,7 +137,8 @@ pub(super) fn for_each_chunk(threads: usize, chunks: std::ops::Range<usize>, f: 
         return;
     }
     let middle = chunks.start + chunks.len() / 2;
-    rayon::join(|| for_each_chunk(threads, chunks.start..middle, f), || for_each_chunk(threads, middle..chunks.end, f));
+    let part = |chunks| busy(|| for_each_chunk(threads, chunks, f));
+    rayon::join(|| part(chunks.start..middle), || part(middle..chunks.end));
 }
 
 #[cfg(not(feature = "parallel"))]

@@ -28,18 +28,18 @@ pub(super) fn turn<E: Math, M: Machine>(
         (1..=padded).contains(&width) && count * padded == into.len() && (width - 1) * stride + count <= from.len(),
         "a transposition reads beyond its argument"
     );
-    if count < SIDE || width < SIDE {
-        for (k, row) in into.chunks_exact_mut(padded).enumerate() {
-            for (j, x) in row.iter_mut().enumerate() {
-                x.write(from[j.min(width - 1) * stride + k]);
-            }
-        }
-        return;
-    }
     if width < padded {
         for row in into.chunks_exact_mut(padded) {
             row[width..].fill(MaybeUninit::new(E::from_f64(0.0)));
         }
+    }
+    if count < SIDE || width < SIDE {
+        for j in 0..width {
+            for (row, &x) in into.chunks_exact_mut(padded).zip(&from[j * stride..][..count]) {
+                row[j].write(x);
+            }
+        }
+        return;
     }
     // Where there are enough vectors, blocks write twice as much of a row.
     let tall = width >= TALL;

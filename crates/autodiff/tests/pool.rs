@@ -57,3 +57,17 @@ fn a_run_that_fails_leaves_the_threads_to_the_next_one() {
         work.run(&[x.clone(), good.clone()]).unwrap();
     }
 }
+
+#[test]
+fn a_run_does_not_wait_for_the_work_of_others() {
+    let (stop, stopped) = std::sync::mpsc::channel::<()>();
+    // Lasts until the runs are over, on rayon's own pool.
+    rayon::spawn(move || stopped.recv().unwrap());
+    for threads in [0, 2, 3] {
+        let mut work = work(threads);
+        for seed in 0..50 {
+            work.run(&inputs(seed)).unwrap();
+        }
+    }
+    stop.send(()).unwrap();
+}
