@@ -29,15 +29,19 @@ impl Joined {
             let to = (from + rows).min(self.outer);
             for part in self.parts.iter().filter(|p| p.len > 0) {
                 let data = bases.read_all(part.load.buffer);
-                // Only what is written: another piece of the whole may be what is read.
-                let target = |row: usize, n| bases.write(self.out, row * self.row + part.start, n);
+                // Only what is written is borrowed: another piece of the whole may be what is read.
                 if let (1, Some((first, stride))) = (part.len, part.load.line()) {
-                    let source = data[first..].iter().step_by(stride.max(1)).skip(from);
-                    (from..to).zip(source).for_each(|(row, &x)| target(row, 1)[0] = x);
+                    let source = data[first..].iter().step_by(stride.max(1)).skip(from).take(to - from);
+                    let column = bases.pointer(self.out, from * self.row + part.start, (to - from - 1) * self.row + 1);
+                    for (i, &x) in source.enumerate() {
+                        // SAFETY: there are at most `to − from` numbers, so that the last one ends where the column does.
+                        unsafe { column.add(i * self.row).write(x) };
+                    }
                     continue;
                 }
                 for outer in from..to {
-                    part.load.read(data, outer * part.len, target(outer, part.len));
+                    let target = bases.write(self.out, outer * self.row + part.start, part.len);
+                    part.load.read(data, outer * part.len, target);
                 }
             }
         }
