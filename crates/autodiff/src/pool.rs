@@ -39,6 +39,10 @@ pub(crate) fn of(threads: usize) -> Option<Arc<Pool>> {
 }
 
 impl Pool {
+    pub(crate) fn threads(&self) -> usize {
+        self.threads.current_num_threads()
+    }
+
     /// Runs something on one of the threads, the others awake unless another run is there. Allocates nothing.
     pub(crate) fn run(&self, run: &mut (impl FnMut() + Send)) {
         let alone = self.runs.fetch_add(1, Ordering::AcqRel) == 0;
@@ -52,7 +56,7 @@ impl Pool {
 
     fn run_awake(&self, run: &mut (impl FnMut() + Send)) {
         let done = AtomicBool::new(false);
-        let others = rayon::current_num_threads().saturating_sub(1).min(MOST);
+        let others = (self.threads() - 1).min(MOST);
         self.beside(others, &done, &mut || {
             let _done = Done(&done);
             busy(&mut *run);

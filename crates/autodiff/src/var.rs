@@ -107,19 +107,19 @@ impl<'t, V: Value> Var<'t, V> {
             return if chosen.is_ordinary() { **a } else { **b };
         }
         let mut result = args[0].moved_to(0, out.to_inline());
-        let mut at_once = if matches!(op, Op::Call(_)) {
-            // Backwards once: the result is a number, so that its cotangents are the partials.
+        // A program is run backwards once: the result is a number, so that the cotangents are the partials.
+        let mut backwards = matches!(op, Op::Call(_)).then(|| {
             let wanted: Vec<bool> = args.iter().map(|x| x.index != 0).collect();
-            rules::vjp(op, &values, &out, &one, &wanted).into_iter().collect()
-        } else {
-            Vec::new()
-        };
+            rules::vjp(op, &values, &out, &one, &wanted)
+        });
         for (i, arg) in args.iter().enumerate().filter(|(_, x)| x.index != 0) {
-            let mut tangents = vec![None; args.len()];
-            tangents[i] = Some(&one);
-            let partial = match at_once.get_mut(i) {
-                Some(partial) => partial.take(),
-                None => rules::jvp(op, &values, &out, &tangents),
+            let partial = match &mut backwards {
+                Some(partials) => partials[i].take(),
+                None => {
+                    let mut tangents = vec![None; args.len()];
+                    tangents[i] = Some(&one);
+                    rules::jvp(op, &values, &out, &tangents)
+                }
             };
             if let Some(partial) = partial {
                 let carried = if result.index == 0 { Partial::Zero } else { Partial::Constant(1.0) };

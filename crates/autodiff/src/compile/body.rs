@@ -1,6 +1,6 @@
 //! A walk in the making: instructions over registers, before those have places.
 
-use super::fuse::Level;
+use super::fuse::{Level, NONE};
 use super::kernels::{Gathered, LateKind, Load, Location, Scattered, Side};
 use crate::kernel::{Fold, Ternary};
 use crate::op::{Binary, Literal, Unary};
@@ -73,12 +73,10 @@ impl Draft {
         };
         &self.args[..n]
     }
-}
 
-impl Draft {
     /// The same with one operand from memory, if that is a number and the others are not; `numbers` holds loads.
     fn with_number(&self, numbers: &[u32]) -> Option<Self> {
-        let number = |place: u32| Some(numbers[place as usize]).filter(|&load| load != u32::MAX);
+        let number = |place: u32| Some(numbers[place as usize]).filter(|&load| load != NONE);
         let [a, b, c] = self.args;
         let (what, args) = match self.what {
             What::Binary(op @ (Binary::Add | Binary::Sub | Binary::Mul | Binary::Div)) => {
@@ -151,7 +149,7 @@ impl Body {
     /// Products that are only added to something join the addition.
     pub(super) fn fuse_multiply_add(&mut self) {
         let uses = self.uses();
-        let mut made_at = vec![u32::MAX; self.registers.len()];
+        let mut made_at = vec![NONE; self.registers.len()];
         for i in 0..self.code.len() {
             made_at[self.code[i].out as usize] = i as u32;
             let Draft { what: What::Binary(op @ (Binary::Add | Binary::Sub)), args, out } = self.code[i] else {
@@ -160,7 +158,7 @@ impl Body {
             let product = |place: u32| {
                 let register = self.registers[place as usize];
                 let made = made_at[place as usize];
-                (uses[place as usize] == 1 && register.sink.is_none() && made != u32::MAX)
+                (uses[place as usize] == 1 && register.sink.is_none() && made != NONE)
                     .then(|| (made as usize, self.code[made as usize]))
                     .filter(|(_, draft)| {
                         matches!(draft.what, What::Binary(Binary::Mul) | What::Unary(Unary::Mul(_)))
@@ -213,7 +211,6 @@ impl Body {
 
     /// Numbers that only stand beside an operand of one instruction are read by that, and take no slot.
     pub(super) fn take_numbers(&mut self) {
-        const NONE: u32 = u32::MAX;
         let mut numbers = vec![NONE; self.registers.len()];
         let mut any = false;
         for draft in &self.code {

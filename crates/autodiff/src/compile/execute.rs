@@ -64,11 +64,9 @@ pub(super) struct Compiled<E> {
     ends: [Vec<u32>; 2],
     /// Buffers inside of each output, and where.
     insides: Vec<Vec<(u32, usize)>>,
-    /// The threads, if a run is worth more than one, and how many at most.
+    /// The threads, if a run is worth more than one.
     #[cfg(feature = "parallel")]
     pool: Option<Arc<Pool>>,
-    #[cfg(feature = "parallel")]
-    threads: usize,
 }
 
 /// A program compiled for the element type `E`: run it as often as you like.
@@ -165,8 +163,6 @@ impl Program {
             insides,
             #[cfg(feature = "parallel")]
             pool: if threads > 1 && largest > SHARED { pool::of(threads) } else { None },
-            #[cfg(feature = "parallel")]
-            threads,
             graph: legal.graph,
         })
     }
@@ -381,7 +377,7 @@ impl<E: Element> Executable<E> {
         if let Some(pool) = &compiled.pool {
             // The pool is entered once: inside, splitting costs nanoseconds. Whoever is in one of at most as many
             // threads shares the kernels there, beside its other work.
-            if rayon::current_thread_index().is_none() || rayon::current_num_threads() > compiled.threads {
+            if rayon::current_thread_index().is_none() || rayon::current_num_threads() > pool.threads() {
                 pool.run(&mut all);
                 return;
             }

@@ -32,18 +32,18 @@ pub(super) fn place<E: Element>(lowered: &mut Lowered<E>, homes: &[Option<Home>]
     }
     for kernel in &mut lowered.kernels {
         let Kernel::Joined(joined) = kernel else { continue };
-        let out = joined.out;
         if joined.outer != 1 {
             continue;
         }
+        let out = joined.out as usize;
         joined.parts.retain(|part| {
             let buffer = part.load.buffer as usize;
-            let whole = part.load.whole() == Some(part.len) && lowered.buffers[buffer].len == part.len;
+            let whole = part.load.is_straight() && lowered.buffers[buffer].len == part.len;
             let free = homes[buffer].is_none() && made[buffer] && within[buffer].is_none() && part.len > 0;
-            let free = free && (homes[out as usize].is_some() || last[buffer] <= last[out as usize]);
-            let fits = whole && free;
+            let outlived = homes[out].is_some() || last[buffer] <= last[out];
+            let fits = whole && free && outlived;
             if fits {
-                within[buffer] = Some(Within { whole: out, from: part.start });
+                within[buffer] = Some(Within { whole: joined.out, from: part.start });
             }
             !fits
         });

@@ -23,6 +23,13 @@ pub(super) struct Axis {
     pub(super) high: isize,
 }
 
+impl Axis {
+    /// Whether all its indices are inside the buffer.
+    pub(super) fn is_whole(&self) -> bool {
+        self.low == 0 && self.high == self.len as isize
+    }
+}
+
 impl View {
     pub(super) fn contiguous(shape: &[usize]) -> Self {
         Self {

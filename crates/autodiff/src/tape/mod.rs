@@ -7,6 +7,7 @@
 mod arena;
 mod links;
 mod scalar;
+mod sweep;
 
 use crate::op::{Binary, Op, Unary};
 use crate::rules::{self, Partial};

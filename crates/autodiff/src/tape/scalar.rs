@@ -3,14 +3,24 @@
 //! Node 0 stands for every constant: it soaks up what would be sent to one, so that the fast sweep need not ask.
 
 use super::arena::Arena;
+use super::sweep::{self, Step};
 use crate::value::Value;
 use std::cell::Cell;
 
-/// What one operation leaves behind: `v̇ = Σ partial · parent's v̇`.
+/// An operation with one or two parents.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Node<V> {
     partials: [V; 2],
     parents: [u32; 2],
+}
+
+impl<V: Value> Step<V> for Node<V> {
+    fn parts(&self, own: usize) -> impl Iterator<Item = (usize, impl Fn(&V) -> Option<V>)> {
+        let parts = self.partials.iter().zip(self.parents.map(|parent| parent as usize));
+        parts
+            .filter(move |(_, parent)| *parent != 0 && *parent != own)
+            .map(|(partial, parent)| (parent, |t: &V| Some(partial.times(t))))
+    }
 }
 
 /// The linearised computation.
@@ -70,8 +80,7 @@ impl<V: Value> Nodes<V> {
                 _ if i == 0 => parts.push(None),
                 Some(adjoint) if adjoint.is_ordinary() => parts.push(Some(adjoint.clone())),
                 _ => {
-                    let careful = careful_sweep(&nodes[..=top], seeds);
-                    return wrt.map(|i| careful.get(i as usize).cloned().flatten()).collect();
+                    return sweep::reverse(nodes, seeds, wrt);
                 }
             }
         }
@@ -81,28 +90,7 @@ impl<V: Value> Nodes<V> {
     /// Forward sweep: the tangents of `outputs`, `None` where no seed reaches.
     pub(super) fn forward(&self, seeds: &[(u32, V)], outputs: &[u32]) -> Vec<Option<V>> {
         // SAFETY: as in `reverse`.
-        let nodes = unsafe { self.arena.as_slice() };
-        let top = outputs.iter().copied().max().unwrap_or(0) as usize;
-        let mut tangents: Vec<Option<V>> = vec![None; top + 1];
-        let mut seeds = seeds.iter().filter(|s| s.0 as usize <= top).collect::<Vec<_>>();
-        seeds.sort_by_key(|s| s.0);
-        let first = seeds.first().map_or(top + 1, |s| s.0 as usize);
-        for (i, seed) in &seeds {
-            let slot = &mut tangents[*i as usize];
-            *slot = crate::rules::add_parts(slot.take(), Some(seed.clone()));
-        }
-        for i in first..=top {
-            let node = &nodes[i];
-            for (partial, &parent) in node.partials.iter().zip(&node.parents) {
-                if parent != 0
-                    && parent as usize != i
-                    && let Some(t) = tangents[parent as usize].clone()
-                {
-                    tangents[i] = crate::rules::add_parts(tangents[i].take(), Some(partial.times(&t)));
-                }
-            }
-        }
-        outputs.iter().map(|&i| if i == 0 { None } else { tangents[i as usize].clone() }).collect()
+        sweep::forward(unsafe { self.arena.as_slice() }, seeds, outputs)
     }
 }
 
@@ -123,25 +111,6 @@ fn sweep<V: Value>(nodes: &[Node<V>], inputs: usize, seeds: &[(u32, V)]) -> Vec<
             if q < i {
                 let place = adjoints.get_unchecked_mut(q);
                 *place = place.plus(&node.partials[1].times(&adjoint));
-            }
-        }
-    }
-    adjoints
-}
-
-/// The sweep that tells an absent cotangent from a zero one.
-fn careful_sweep<V: Value>(nodes: &[Node<V>], seeds: &[(u32, V)]) -> Vec<Option<V>> {
-    let mut adjoints: Vec<Option<V>> = vec![None; nodes.len()];
-    for (i, seed) in seeds.iter().filter(|s| s.0 != 0) {
-        adjoints[*i as usize] = crate::rules::add_parts(adjoints[*i as usize].take(), Some(seed.clone()));
-    }
-    for i in (1..nodes.len()).rev() {
-        let Some(adjoint) = adjoints[i].clone() else { continue };
-        let node = &nodes[i];
-        for (partial, &parent) in node.partials.iter().zip(&node.parents) {
-            if parent != 0 && parent as usize != i {
-                let part = partial.times(&adjoint);
-                adjoints[parent as usize] = crate::rules::add_parts(adjoints[parent as usize].take(), Some(part));
             }
         }
     }

@@ -123,6 +123,7 @@ impl Instr {
             _ => 1,
         }
     }
+
     /// The register it writes.
     pub(super) fn out(&self) -> u32 {
         match *self {

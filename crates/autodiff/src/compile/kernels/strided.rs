@@ -15,23 +15,18 @@ pub(in super::super) struct Load {
 impl Load {
     /// Elements after which the view repeats itself, if it does; 1 if every element is the same one.
     pub(in super::super) fn period(&self) -> Option<usize> {
-        let whole = |a: &Axis| a.low == 0 && a.high == a.len as isize;
-        let repeated = self.axes.iter().take_while(|a| a.stride == 0 && whole(a)).count();
+        let repeated = self.axes.iter().take_while(|a| a.stride == 0 && a.is_whole()).count();
         (repeated > 0 || self.axes.is_empty()).then(|| self.axes[repeated..].iter().map(|a| a.len).product())
     }
 
-    /// How many elements there are, if it reads a buffer from its start, in order.
-    pub(in super::super) fn whole(&self) -> Option<usize> {
-        match self.axes[..] {
-            [] if self.offset == 0 => Some(1),
-            [Axis { stride: 1, low: 0, high, len }] if self.offset == 0 && high == len as isize => Some(len),
-            _ => None,
-        }
+    /// Whether it reads a buffer from its start, in order.
+    pub(in super::super) fn is_straight(&self) -> bool {
+        self.offset == 0 && (self.axes.is_empty() || self.line() == Some((0, 1)))
     }
 
     /// Whether every element is the same one, in place.
     pub(in super::super) fn is_number(&self) -> bool {
-        self.axes.iter().all(|a| a.stride == 0 && a.low == 0 && a.high == a.len as isize && a.len > 0)
+        self.axes.iter().all(|a| a.stride == 0 && a.is_whole() && a.len > 0)
     }
 
     /// That element.
@@ -42,8 +37,8 @@ impl Load {
     /// First element and distance, if all elements stand equally far apart, in order.
     pub(in super::super) fn line(&self) -> Option<(usize, usize)> {
         match self.axes[..] {
-            [Axis { stride, low: 0, high, len }] if stride > 0 && high == len as isize => {
-                Some((usize::try_from(self.offset).ok()?, stride as usize))
+            [axis] if axis.stride > 0 && axis.is_whole() => {
+                Some((usize::try_from(self.offset).ok()?, axis.stride as usize))
             }
             _ => None,
         }
