@@ -3,8 +3,9 @@
 use crate::op::{Binary, Op, Unary};
 use crate::rules;
 use crate::shape::Shape;
+use crate::slot::Slot;
 use crate::tensor::Constant;
-use crate::value::{Slot, Value};
+use crate::value::Value;
 use smallvec::SmallVec;
 
 /// A value and the derivative of it in one direction.

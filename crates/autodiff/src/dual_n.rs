@@ -3,8 +3,9 @@
 use crate::op::{Binary, Op, Unary};
 use crate::rules::{self, pointwise};
 use crate::shape::Shape;
+use crate::slot::Slot;
 use crate::tensor::Constant;
-use crate::value::{Slot, Value};
+use crate::value::Value;
 use smallvec::SmallVec;
 use std::array::from_fn;
 

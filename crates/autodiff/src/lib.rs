@@ -24,6 +24,7 @@ mod program;
 mod rules;
 mod scalar;
 mod scan;
+mod slot;
 mod tape;
 mod tensor;
 mod value;

@@ -2,8 +2,9 @@
 
 use crate::op::{Binary, Op, Unary};
 use crate::shape::Shape;
+use crate::slot::Plain;
 use crate::tensor::{Constant, Tensor};
-use crate::value::{Plain, Value};
+use crate::value::Value;
 use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::AddAssign;

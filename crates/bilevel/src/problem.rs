@@ -107,7 +107,8 @@ impl Problem {
         (self.recorded, self.idle) = (Mutex::default(), Mutex::default());
     }
 
-    /// With at most so many threads for each executable; 0, the default, for all of rayon's.
+    /// With at most so many threads for each executable; 0, the default, for as many as rayon's
+    /// pool has.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;

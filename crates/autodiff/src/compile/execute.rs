@@ -22,7 +22,7 @@ use std::sync::Arc;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CompileOptions {
-    /// The most threads a run may use; 0 for all of rayon's. The result has the same bits for any number.
+    /// The most threads a run may use; 0 for as many as rayon's pool has. The result has the same bits for any number.
     pub threads: usize,
     /// Whether every value may be taken to be finite, so that zero times it is zero.
     ///

@@ -1,5 +1,6 @@
 //! The compiler's own form of a program, and the builder that every pass makes a new one with.
 
+use super::seen::Seen;
 use crate::op::Op;
 use crate::program::{Kind, Program, places_of_needed};
 use crate::shape::{Shape, size};
@@ -180,9 +181,7 @@ const FOLDED: usize = 1 << 24;
 /// Makes a graph node by node; equal nodes are made once.
 pub(super) struct Builder {
     pub(super) nodes: Vec<Node>,
-    /// Where a node with a hash was put last. Half of a hash: the table is what takes the time in large programs, and
-    /// two nodes that share it are at worst not shared.
-    seen: FxHashMap<u32, Place>,
+    seen: Seen,
     /// The number that a value holds everywhere, where that is known.
     splats: Vec<Option<f64>>,
     fold: Fold,
@@ -198,7 +197,7 @@ impl Builder {
     fn new(fold: Fold, capacity: usize) -> Self {
         Self {
             nodes: Vec::with_capacity(capacity),
-            seen: FxHashMap::with_capacity_and_hasher(capacity, Default::default()),
+            seen: Seen::default(),
             splats: Vec::with_capacity(capacity),
             fold,
             checkpoint: 0,
@@ -241,8 +240,8 @@ impl Builder {
     }
 
     pub(super) fn constant(&mut self, constant: Constant) -> Place {
-        let hash = half(constant.bits_hash());
-        if let Some(&place) = self.seen.get(&hash)
+        let hash = constant.bits_hash();
+        if let Some(place) = self.seen.get(hash, &[])
             && matches!(&self.node(place).kind, Kind::Constant(c) if c.same_bits(&constant))
         {
             self.changed = true;
@@ -250,7 +249,7 @@ impl Builder {
         }
         let shape = constant.shape();
         let place = self.push(Node { kind: Kind::Constant(constant), args: Args::new(), shape, checkpoint: 0 });
-        self.seen.insert(hash, place);
+        self.seen.put(hash, &[], place);
         place
     }
 
@@ -266,8 +265,8 @@ impl Builder {
         op.hash(&mut hasher);
         args.hash(&mut hasher);
         self.checkpoint.hash(&mut hasher);
-        let hash = half(hasher.finish());
-        if let Some(&place) = self.seen.get(&hash) {
+        let hash = hasher.finish();
+        if let Some(place) = self.seen.get(hash, args) {
             let node = self.node(place);
             if node.args[..] == *args && node.op() == Some(&op) && node.checkpoint == self.checkpoint {
                 self.changed = true;
@@ -291,7 +290,7 @@ impl Builder {
                 self.push(Node { kind: Kind::Op(op), args: Args::from_slice(args), shape, checkpoint })
             }
         };
-        self.seen.insert(hash, place);
+        self.seen.put(hash, args, place);
         place
     }
 
@@ -318,11 +317,6 @@ impl Builder {
         let constants = constants.filter(|c| !c.is_empty() && given > 0)?;
         Some((self.fold)(op, &constants))
     }
-}
-
-/// The better half of a hash: the hasher turns its high bits to the low end.
-fn half(hash: u64) -> u32 {
-    hash as u32
 }
 
 /// The number that a constant holds everywhere.

@@ -19,6 +19,7 @@ mod memory;
 mod optimize;
 mod parts;
 mod plan;
+mod seen;
 mod view;
 
 pub use execute::{CompileOptions, Executable};

@@ -332,13 +332,16 @@ impl Fused {
                 let (indices, out) = (bases.read_all(scatter.place.indices), bases.write(scatter.out, 0, scatter.len));
                 scatter.add(read(scatter.from, n), indices, start, out);
             }
+            start += n;
+            if start == to {
+                break;
+            }
             for (pointer, location) in pointers.iter().zip(&self.locations) {
                 if let Location::Buffer { level, .. } = location {
                     let step = if *level == Level::Row { rows } else { n };
                     pointer.set(Pointer(pointer.get().0.wrapping_add(step)));
                 }
             }
-            start += n;
         }
     }
 }
