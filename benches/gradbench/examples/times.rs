@@ -1,6 +1,7 @@
 //! Times every function at GradBench's sizes, one thread, on inputs of its distributions, and prints a table: the first
 //! run, which compiles, the median of the others, and beside them the times of the best other tool and of the
-//! hand-written C++ on the machine where the benchmark's page was made (another processor than yours: compare with care).
+//! hand-written C++ on the machine where the benchmark's page was made. That is another processor than yours: two loops by
+//! hand, timed first, say how they compare.
 //!
 //! `cargo run --release -p hypertape-gradbench --example times -- [module …]`
 #![forbid(unsafe_code)]
@@ -101,6 +102,56 @@ fn cases() -> Vec<Case> {
     cases
 }
 
+/// The gradient of `llsq` as it is written by hand.
+fn llsq_by_hand(x: &[f64], n: usize) -> Vec<f64> {
+    let mut gradient = vec![0.0; x.len()];
+    for i in 0..n {
+        let t = 2.0 * i as f64 / (n - 1) as f64 - 1.0;
+        let (mut residual, mut power) = (if t == 0.0 { 0.0 } else { t.signum() }, 1.0);
+        for x in x {
+            residual -= x * power;
+            power *= t;
+        }
+        let mut part = -residual;
+        for g in &mut gradient {
+            *g += part;
+            part *= t;
+        }
+    }
+    gradient
+}
+
+/// The gradient of `lse` as it is written by hand.
+fn lse_by_hand(x: &[f64]) -> Vec<f64> {
+    let most = x.iter().fold(f64::NEG_INFINITY, |a, &b| a.max(b));
+    let mut gradient: Vec<f64> = x.iter().map(|x| (x - most).exp()).collect();
+    let sum: f64 = gradient.iter().sum();
+    gradient.iter_mut().for_each(|g| *g /= sum);
+    gradient
+}
+
+/// What the same hand-written loops take here and took there: how much of a ratio is the machine.
+fn machines() {
+    let mut r = Numbers(31337);
+    let (x, points) = (r.row(128, 1.0), r.row(40_000, 1.0));
+    let shortest = |f: &dyn Fn() -> Vec<f64>| {
+        let run = || {
+            let start = Instant::now();
+            std::hint::black_box(f());
+            start.elapsed().as_secs_f64() * 1e6
+        };
+        (0..200).map(|_| run()).fold(f64::INFINITY, f64::min)
+    };
+    let loops: [(&str, f64, &dyn Fn() -> Vec<f64>); 2] = [
+        ("llsq, n=4096", 810.0, &|| llsq_by_hand(std::hint::black_box(&x), 4096)),
+        ("lse, n=40000", 143.0, &|| lse_by_hand(std::hint::black_box(&points))),
+    ];
+    for (name, there, f) in loops {
+        let here = shortest(f);
+        println!("by hand: {name}: {here:.0} µs here, {there:.0} µs there, ratio {:.2}", here / there);
+    }
+}
+
 /// Microseconds of the first run, and the median of the others.
 fn time(module: &str, function: &str, input: &Value) -> Result<(f64, f64)> {
     let mut task = eval::task(module, function, input)?;
@@ -118,6 +169,7 @@ fn time(module: &str, function: &str, input: &Value) -> Result<(f64, f64)> {
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
+    machines();
     println!(
         "{:<9} {:<14} {:>12} {:>12} {:>12} {:>12} {:>7} {:>12} {:>7}",
         "module", "size", "function", "first run", "derivative", "best tool", "ratio", "manual", "ratio"

@@ -83,6 +83,10 @@ impl<'t, V: Value> Var<'t, V> {
         if !V::SCALAR {
             return self.moved_to(self.tape.push_link(parts), value.to_inline());
         }
+        // Known when this is compiled: what has no derivative takes no place.
+        if let [(Partial::Zero, _), (Partial::Zero, _)] = parts {
+            return self.moved_to(0, value.to_inline());
+        }
         let number = |c: f64| V::literal(c).expect("a scalar needs no context for a literal");
         let node = parts.map(|(partial, parent)| match partial {
             Partial::Zero => (number(0.0), 0),

@@ -167,3 +167,15 @@ fn checkpoints_and_ops_of_several_numbers_nest() {
     assert_eq!(second(false), [2.0 * 15.0, 2.0 * 2.0 * 5.0, 2.0 * 2.0 * 3.0]);
     assert_eq!(second(true), [0.0, 0.0, 1.0]);
 }
+
+#[test]
+fn what_has_no_derivative_takes_no_place() {
+    Tape::scope(|tape| {
+        let x = tape.var(-3.0);
+        let y = x * x.sign() + x.ones_like();
+        assert_eq!((y.value(), tape.len()), (4.0, 3));
+        assert_eq!(tape.vjp(&[(y, 1.0)], &[x]), [Some(-1.0)]);
+        assert_eq!(tape.jvp(&[(x, 2.0)], &[y, x.floor()]), [Some(-2.0), None]);
+        assert_eq!(tape.vjp(&[(x.floor(), 1.0)], &[x]), [None]);
+    });
+}
