@@ -425,3 +425,24 @@ fn a_part_that_is_read_for_longer_does_not_keep_the_whole() {
     };
     assert!(peak(20) < 2 * peak(2), "{} and {} bytes", peak(20), peak(2));
 }
+
+#[test]
+fn products_that_are_only_summed_are_summed_as_they_are_made() {
+    for (rows, columns) in [(1, 16), (1, 17), (3, 31), (300, 40), (41, 100), (1200, 16)] {
+        let what = format!("{rows} rows of {columns}");
+        let f = Program::record_many(&[&[rows, columns], &[rows, columns], &[columns]], |a| {
+            let kept = a[0] * a[2];
+            // Of two arrays, of one with itself, with a repeated row, of what is made on the way, and of what is kept.
+            let sums = [a[0] * a[1], a[1].square(), a[1] * a[2], a[0].tanh() * (a[1] + a[2]), kept];
+            let mut all: Vec<V<'_>> = sums.iter().map(|x| x.sum(&[1])).collect();
+            all.extend([kept, (a[0] * a[1]).max_over(&[1])]);
+            all
+        })
+        .unwrap();
+        agrees(&f, &what);
+        let f = Program::record(&[&[rows, columns], &[rows, columns]], |a| (a[0] * a[1]).sum(&[1])).unwrap();
+        let executable = f.compile::<f64>(CompileOptions::default().threads(1));
+        assert!(executable.explain().contains("row dot"), "{what}: {}", executable.explain());
+        agrees(&f, &what);
+    }
+}

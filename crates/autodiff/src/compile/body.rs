@@ -2,7 +2,7 @@
 
 use super::fuse::{Level, NONE};
 use super::kernels::{Gathered, LateKind, Load, Location, Scattered, Side};
-use crate::kernel::{Fold, Ternary};
+use crate::kernel::{Fold, SHORT, Ternary};
 use crate::op::{Binary, Literal, Unary};
 
 /// A value inside a kernel, before it has a place.
@@ -34,7 +34,7 @@ pub(super) struct Body {
 }
 
 /// An instruction over registers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum What {
     Unary(Unary),
     Binary(Binary),
@@ -49,6 +49,8 @@ pub(super) enum What {
         negative: bool,
     },
     Fold(Fold),
+    /// The sum of a row of products.
+    Dot,
     Expand,
     Load(u32),
     Gather(u32),
@@ -68,7 +70,7 @@ impl Draft {
         let n = match self.what {
             What::Load(_) | What::Gather(_) | What::Dead => 0,
             What::Unary(_) | What::With(..) | What::Fold(_) | What::Expand => 1,
-            What::Binary(_) | What::Axpy(_) | What::AxpyWith { .. } => 2,
+            What::Binary(_) | What::Axpy(_) | What::AxpyWith { .. } | What::Dot => 2,
             What::Ternary(_) => 3,
         };
         &self.args[..n]
@@ -209,6 +211,34 @@ impl Body {
         self.code[at] = Draft { what, out, args };
     }
 
+    /// Products that are only summed over a row join the sum, where rows are long enough for lanes of their own.
+    pub(super) fn fuse_dots(&mut self, columns: usize) {
+        if columns < SHORT / 2 {
+            return;
+        }
+        let uses = self.uses();
+        let mut made_at = vec![NONE; self.registers.len()];
+        for i in 0..self.code.len() {
+            let Draft { what, out, args: [product, ..] } = self.code[i];
+            made_at[out as usize] = i as u32;
+            if what != What::Fold(Fold::Sum) {
+                continue;
+            }
+            let (made, register) = (made_at[product as usize], self.registers[product as usize]);
+            if made == NONE || uses[product as usize] != 1 || register.sink.is_some() || register.level != Level::Full {
+                continue;
+            }
+            let Draft { what, args: [a, b, _], .. } = self.code[made as usize];
+            let b = match what {
+                What::Binary(Binary::Mul) => b,
+                What::Unary(Unary::Square) => a,
+                _ => continue,
+            };
+            self.code[made as usize].what = What::Dead;
+            self.code[i] = Draft { what: What::Dot, out, args: [a, b, 0] };
+        }
+    }
+
     /// Numbers that only stand beside an operand of one instruction are read by that, and take no slot.
     pub(super) fn take_numbers(&mut self) {
         let mut numbers = vec![NONE; self.registers.len()];
@@ -244,9 +274,9 @@ impl Body {
         }
     }
 
-    /// Gives every computed register a slot, or its sink; slots are reused after the last use, and a result never
+    /// Gives every register that is computed or read a place: where it is, its sink or a slot. Slots are reused after the last use, and a result never
     /// shares the slot of an argument.
-    pub(super) fn place(&self) -> (Vec<Location>, u32) {
+    pub(super) fn place(&self) -> (Vec<Option<Location>>, u32) {
         let mut last = vec![0_usize; self.registers.len()];
         for (i, draft) in self.code.iter().enumerate() {
             for &register in draft.args().iter().chain([&draft.out]) {
@@ -262,10 +292,10 @@ impl Body {
         for &register in self.ends() {
             last[register as usize] = usize::MAX;
         }
-        let mut locations = vec![Location::Unused; self.registers.len()];
+        let mut locations = vec![None; self.registers.len()];
         for (location, register) in locations.iter_mut().zip(&self.registers) {
             if let Some((buffer, offset)) = register.direct {
-                *location = Location::Buffer { buffer, offset, level: register.level };
+                *location = Some(Location::Buffer { buffer, offset, level: register.level });
             }
         }
         let mut slots = SlotList::default();
@@ -275,15 +305,15 @@ impl Body {
             }
             let out = draft.out as usize;
             let register = self.registers[out];
-            locations[out] = match register.sink {
+            locations[out] = Some(match register.sink {
                 Some(buffer) => Location::Buffer { buffer, offset: 0, level: register.level },
                 None => Location::Slot(slots.take()),
-            };
+            });
             for (position, &register) in draft.args().iter().chain([&draft.out]).enumerate() {
                 let repeated = draft.args()[..position.min(draft.args().len())].contains(&register);
                 if last[register as usize] == i
                     && !repeated
-                    && let Location::Slot(slot) = locations[register as usize]
+                    && let Some(Location::Slot(slot)) = locations[register as usize]
                 {
                     slots.free.push(slot);
                 }

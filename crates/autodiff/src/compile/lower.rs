@@ -4,8 +4,8 @@ use super::body::{Body, Draft, SlotList, What, least_common_multiple};
 use super::fuse::{Group, Level, NONE, Role, Schedule, Step, role};
 use super::graph::{Node, Place};
 use super::kernels::{
-    Fused, Gathered, Indexed, Instr, Joined, Kernel, Late, LateKind, Load, MatMul, OpKernel, Part, ScalarInstr,
-    Scalars, Scattered, Source,
+    Fused, Gathered, Indexed, Instr, Joined, Kernel, Late, LateKind, Load, Location, MatMul, OpKernel, Part,
+    ScalarInstr, Scalars, Scattered, Source,
 };
 use super::legalise::{Legal, Reading, reading, trailing};
 use super::memory::LINE;
@@ -175,6 +175,7 @@ impl Lowering<'_> {
         kept_loads.append(&mut body.code);
         body.code = kept_loads;
         body.fuse_multiply_add();
+        body.fuse_dots(group.columns.unwrap_or(1));
         body.take_numbers();
         finish(&body, group, threads)
     }
@@ -324,6 +325,7 @@ impl Lowering<'_> {
                 What::Ternary(op) => ScalarInstr::Ternary(op, out, [a, b, c]),
                 What::Axpy(Literal(number)) => ScalarInstr::Axpy(E::from_f64(number), out, [a, b]),
                 What::Fold(_)
+                | What::Dot
                 | What::Expand
                 | What::Gather(_)
                 | What::With(..)
@@ -397,7 +399,14 @@ impl Lowering<'_> {
 const L1: usize = 24 << 10;
 
 fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
-    let (locations, slots) = body.place();
+    let (places, slots) = body.place();
+    // Registers in order, without those of absorbed instructions: each has a pointer that is set in every run.
+    let mut locations: Vec<Location> = Vec::with_capacity(places.len());
+    let mut index = vec![0; places.len()];
+    for (index, location) in index.iter_mut().zip(places) {
+        *index = locations.len() as u32;
+        locations.extend(location);
+    }
     let rows = body.registers.iter().any(|r| r.level == Level::Row);
     let columns = if rows { group.columns.unwrap_or(1).max(1) } else { 1 };
     let live = slots as usize + body.registers.iter().filter(|r| r.direct.is_some() || r.sink.is_some()).count();
@@ -414,7 +423,7 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
         .filter(|d| !matches!(d.what, What::Dead))
         .map(|d| {
             let row = body.registers[d.out as usize].level == Level::Row;
-            let (out, [a, b, c]) = (d.out, d.args);
+            let (out, [a, b, c]) = (index[d.out as usize], d.args.map(|arg| index[arg as usize]));
             match d.what {
                 What::Unary(op) => Instr::Unary { op, row, out, a },
                 What::Binary(op) => Instr::Binary { op, row, out, a, b },
@@ -423,6 +432,7 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
                 What::With(op, side, number) => Instr::With { op, side, number, row, out, a },
                 What::AxpyWith { number, negative } => Instr::AxpyWith { number, negative, row, out, a, b },
                 What::Fold(fold) => Instr::Fold { fold, out, a },
+                What::Dot => Instr::Dot { out, a, b },
                 What::Expand => Instr::Expand { out, a },
                 What::Load(load) => Instr::Load { load, row, out },
                 What::Gather(gather) => Instr::Gather { gather, out },
@@ -434,8 +444,12 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
     let lates: Vec<Late> = body
         .lates
         .iter()
-        .map(|&(fold, from, level, kind, len, out)| Late { fold, from, row: level == Level::Row, kind, len, out })
+        .map(|&(fold, from, level, kind, len, out)| {
+            let (from, row) = (index[from as usize], level == Level::Row);
+            Late { fold, from, row, kind, len, out }
+        })
         .collect();
+    let scatters = body.scatters.iter().map(|s| Scattered { from: index[s.from as usize], ..s.clone() }).collect();
     let work: usize = code.iter().map(|i| if i.is_row() { group.n / columns } else { group.n } * i.weight()).sum();
     let kept: usize = lates.iter().map(|l| l.len).sum();
     // Cut by size alone, so that the result does not depend on the number of threads.
@@ -457,7 +471,7 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
         locations,
         loads: body.loads.clone(),
         gathers: body.gathers.clone(),
-        scatters: body.scatters.clone(),
+        scatters,
         lates,
         slots: slots as usize,
         scratch: if chunks > 1 { threads } else { 1 },

@@ -16,7 +16,7 @@ mod table;
 mod turn;
 mod vector;
 
-pub(crate) use fold::{Fold, neutral};
+pub(crate) use fold::{Fold, SHORT, neutral};
 pub(crate) use loops::Ternary;
 pub(crate) use narrow::Narrow;
 pub(crate) use scratch::Scratch;

@@ -43,6 +43,8 @@ pub struct Table<E: 'static> {
     pub(crate) turn: fn(&[E], usize, usize, &mut [MaybeUninit<E>]),
     /// `(A, stride, x, y)`: `yᵢ = Aᵢ·x` for the rows of `A`.
     pub(crate) dot_rows: fn(&[E], usize, &[E], &mut [E]),
+    /// `(a, b, columns, y)`: `yᵣ = aᵣ·bᵣ` for rows of so many elements.
+    pub(crate) dot_pairs: fn(&[E], &[E], usize, &mut [E]),
     /// `(A, stride, x, y)`: `y += Σ xₖ·Aₖ` over the rows of `A`.
     pub(crate) sum_rows: fn(&[E], usize, &[E], &mut [E]),
 }
@@ -91,6 +93,7 @@ macro_rules! table {
         table!(@fn transposed(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_transposed::<E, $machine> $(, $feature)?);
         table!(@fn turn(x: &[E], stride: usize, columns: usize, y: &mut [MaybeUninit<E>]) = turned::<E, $machine> $(, $feature)?);
         table!(@fn dot_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::dot_rows::<E, $machine> $(, $feature)?);
+        table!(@fn dot_pairs(a: &[E], b: &[E], columns: usize, y: &mut [E]) = vector::dot_pairs::<E, $machine> $(, $feature)?);
         table!(@fn sum_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::sum_rows::<E, $machine> $(, $feature)?);
         Table {
             name: $name,
@@ -114,6 +117,7 @@ macro_rules! table {
             }) } else { None },
             turn: turn::<E>,
             dot_rows: dot_rows::<E>,
+            dot_pairs: dot_pairs::<E>,
             sum_rows: sum_rows::<E>,
         }
     }};

@@ -1,4 +1,4 @@
-//! Products of a matrix and a vector: rows against it, or rows summed with it.
+//! Products of a matrix and a vector: rows against it, or rows summed with it; and rows against rows.
 
 use super::machine::Machine;
 use super::math::Math;
@@ -21,31 +21,37 @@ fn dot_short<E: Math, M: Machine, const R: usize>(a: &[E], stride: usize, x: &[E
     }
 }
 
-/// `yᵢ = Aᵢ·x` for `R` rows of `A`, at least as long as a register: two for each row.
+/// `yᵢ = Aᵢ·x` for `R` rows of `n` elements of `A`, two registers for each; paired, each has a row of its own of `x`,
+/// which stands as `A` does.
 #[inline(always)]
-fn dot_some<E: Math, M: Machine, const R: usize>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
-    let (n, lanes) = (x.len(), E::Register::<M>::LANES);
-    assert!((R - 1) * stride + n <= a.len(), "a product reads beyond its rows");
+fn dot_some<E: Math, M: Machine, const R: usize, const PAIRED: bool>(
+    (a, stride): (&[E], usize),
+    x: &[E],
+    n: usize,
+    y: &mut [E],
+) {
+    let lanes = E::Register::<M>::LANES;
+    let apart = if PAIRED { stride } else { 0 };
+    assert!((R - 1) * stride + n <= a.len() && (R - 1) * apart + n <= x.len(), "a product reads beyond its rows");
     let zero = E::Register::<M>::splat(E::from_f64(0.0));
     let (mut even, mut odd) = ([zero; R], [zero; R]);
     let mut start = 0;
-    // SAFETY: the last row was checked above, and `x` has as many elements.
+    // SAFETY: the last rows were checked above.
     unsafe {
         while start + 2 * lanes <= n {
-            let x = [0, lanes].map(|v| x.as_ptr().add(start + v));
-            let x = [E::Register::<M>::load(x[0]), E::Register::<M>::load(x[1])];
             for r in 0..R {
-                let a = a.as_ptr().add(r * stride + start);
-                even[r] = E::Register::<M>::mul_add(E::Register::<M>::load(a), x[0], even[r]);
-                odd[r] = E::Register::<M>::mul_add(E::Register::<M>::load(a.add(lanes)), x[1], odd[r]);
+                let (a, x) = (a.as_ptr().add(r * stride + start), x.as_ptr().add(r * apart + start));
+                even[r] = E::Register::<M>::mul_add(E::Register::<M>::load(a), E::Register::<M>::load(x), even[r]);
+                let (a, x) = (a.add(lanes), x.add(lanes));
+                odd[r] = E::Register::<M>::mul_add(E::Register::<M>::load(a), E::Register::<M>::load(x), odd[r]);
             }
             start += 2 * lanes;
         }
         while start < n {
             let some = lanes.min(n - start);
-            let x = E::Register::<M>::load_first(x.as_ptr().add(start), some);
             for (r, even) in even.iter_mut().enumerate() {
                 let a = E::Register::<M>::load_first(a.as_ptr().add(r * stride + start), some);
+                let x = E::Register::<M>::load_first(x.as_ptr().add(r * apart + start), some);
                 *even = E::Register::<M>::mul_add(a, x, *even);
             }
             start += some;
@@ -77,11 +83,27 @@ pub(super) fn dot_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], y: 
         return;
     }
     for _ in 0..y.len() / 4 {
-        dot_some::<E, M, 4>(&a[i * stride..], stride, x, &mut y[i..i + 4]);
+        dot_some::<E, M, 4, false>((&a[i * stride..], stride), x, x.len(), &mut y[i..i + 4]);
         i += 4;
     }
     while i < y.len() {
-        dot_some::<E, M, 1>(&a[i * stride..], stride, x, &mut y[i..=i]);
+        dot_some::<E, M, 1, false>((&a[i * stride..], stride), x, x.len(), &mut y[i..=i]);
+        i += 1;
+    }
+}
+
+/// `yᵣ = aᵣ·bᵣ` for rows of so many elements, one behind the other.
+#[inline(always)]
+pub(super) fn dot_pairs<E: Math, M: Machine>(a: &[E], b: &[E], columns: usize, y: &mut [E]) {
+    let mut i = 0;
+    for _ in 0..y.len() / 4 {
+        let (a, b) = (&a[i * columns..], &b[i * columns..]);
+        dot_some::<E, M, 4, true>((a, columns), b, columns, &mut y[i..i + 4]);
+        i += 4;
+    }
+    while i < y.len() {
+        let (a, b) = (&a[i * columns..], &b[i * columns..]);
+        dot_some::<E, M, 1, true>((a, columns), b, columns, &mut y[i..=i]);
         i += 1;
     }
 }

@@ -16,8 +16,6 @@ pub(in super::super) enum Location {
     Slot(u32),
     /// A piece of a buffer, which moves on with the block: by elements or by rows.
     Buffer { buffer: u32, offset: isize, level: Level },
-    /// Nowhere: its instruction was absorbed by another.
-    Unused,
 }
 
 /// How a late reduction gathers.
@@ -106,7 +104,7 @@ impl Fused {
     fn sinks(&self) -> impl Iterator<Item = u32> + '_ {
         self.code.iter().filter_map(|instr| match self.locations[instr.out() as usize] {
             Location::Buffer { buffer, .. } => Some(buffer),
-            Location::Slot(_) | Location::Unused => None,
+            Location::Slot(_) => None,
         })
     }
 
@@ -118,7 +116,7 @@ impl Fused {
                 Instr::Load { .. } | Instr::Gather { .. } | Instr::Expand { .. } => 0,
                 Instr::Unary { op: Unary::StopGradient | Unary::Fill(_), .. } => 0,
                 Instr::Ternary { op: Ternary::Select, .. } => n,
-                Instr::Ternary { .. } | Instr::Axpy { .. } | Instr::AxpyWith { .. } => 2 * n,
+                Instr::Ternary { .. } | Instr::Axpy { .. } | Instr::AxpyWith { .. } | Instr::Dot { .. } => 2 * n,
                 _ => n,
             }
         };
@@ -215,7 +213,6 @@ impl Fused {
         let pointers = Cell::from_mut(pointers).as_slice_of_cells();
         for (pointer, location) in pointers.iter().zip(&self.locations) {
             pointer.set(Pointer(match *location {
-                Location::Unused => std::ptr::NonNull::dangling().as_ptr(),
                 Location::Slot(at) => slot(at),
                 Location::Buffer { buffer, offset, level } => {
                     let (start, all) = match level {
@@ -291,6 +288,9 @@ impl Fused {
                     }
                     Instr::Fold { fold, out, a } => {
                         (table.fold_rows)(fold, read(a, n), self.columns, write(out, rows));
+                    }
+                    Instr::Dot { out, a, b } => {
+                        (table.dot_pairs)(read(a, n), read(b, n), self.columns, write(out, rows));
                     }
                     Instr::Expand { out, a } => (table.expand)(read(a, rows), self.columns, write(out, n)),
                     Instr::Load { load, row, out } => {

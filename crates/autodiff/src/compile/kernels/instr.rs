@@ -64,6 +64,12 @@ pub(in super::super) enum Instr {
         out: u32,
         a: u32,
     },
+    /// The products of each row, summed.
+    Dot {
+        out: u32,
+        a: u32,
+        b: u32,
+    },
     /// One value to each row.
     Expand {
         out: u32,
@@ -90,7 +96,7 @@ impl Instr {
             | Self::With { row, .. }
             | Self::AxpyWith { row, .. }
             | Self::Load { row, .. } => *row,
-            Self::Fold { .. } | Self::Expand { .. } | Self::Gather { .. } => false,
+            Self::Fold { .. } | Self::Dot { .. } | Self::Expand { .. } | Self::Gather { .. } => false,
         }
     }
 
@@ -134,6 +140,7 @@ impl Instr {
             | Self::With { out, .. }
             | Self::AxpyWith { out, .. }
             | Self::Fold { out, .. }
+            | Self::Dot { out, .. }
             | Self::Expand { out, .. }
             | Self::Load { out, .. }
             | Self::Gather { out, .. } => out,
@@ -154,6 +161,7 @@ impl Instr {
             },
             Self::Axpy { .. } | Self::AxpyWith { .. } => "axpy".into(),
             Self::Fold { fold, .. } => format!("row {}", fold_name(*fold)),
+            Self::Dot { .. } => "row dot".into(),
             Self::Gather { .. } => "gather".into(),
             Self::Expand { .. } | Self::Load { .. } => return None,
         })

@@ -3,7 +3,7 @@
 use super::super::machine::Machine;
 use super::super::math::Math;
 use super::super::{on_every_machine, small_numbers as numbers};
-use super::{dot_rows, sum_rows};
+use super::{dot_pairs, dot_rows, sum_rows};
 
 fn check<E: Math, M: Machine>(rows: usize, columns: usize, stride: usize) {
     // Not an element more than there must be.
@@ -26,9 +26,21 @@ fn check<E: Math, M: Machine>(rows: usize, columns: usize, stride: usize) {
     }
 }
 
+fn check_pairs<E: Math, M: Machine>(rows: usize, columns: usize) {
+    let (a, b) = (numbers::<E>(rows * columns, 1), numbers::<E>(rows * columns, 2));
+    let mut y = vec![E::from_f64(7.0); rows];
+    dot_pairs::<E, M>(&a, &b, columns, &mut y);
+    for (i, (&y, (a, b))) in y.iter().zip(a.chunks(columns).zip(b.chunks(columns))).enumerate() {
+        let expected = a.iter().zip(b).fold(E::from_f64(0.0), |sum, (&a, &b)| sum + a * b);
+        assert!(y == expected, "row {i} of {rows}×{columns} with its own: {y:?} is not {expected:?}");
+    }
+}
+
 fn all<M: Machine>() {
     for rows in [1, 2, 3, 4, 5, 8, 9, 13] {
         for columns in [1, 2, 3, 4, 5, 7, 8, 9, 12, 15, 16, 17, 31, 32, 33, 40, 64, 100, 333] {
+            check_pairs::<f64, M>(rows, columns);
+            check_pairs::<f32, M>(rows, columns);
             for apart in [0, 1, 5] {
                 check::<f64, M>(rows, columns, columns + apart);
                 check::<f32, M>(rows, columns, columns + apart);
