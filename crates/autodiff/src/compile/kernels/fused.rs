@@ -209,6 +209,7 @@ impl Fused {
         // All from one pointer, so that none of them ends another's life.
         let first = slots.as_mut_ptr();
         let slot = |slot: u32| first.wrapping_add(slot as usize * self.block);
+        let in_rows = (from / self.columns, self.n / self.columns);
         // Register to pointer; those into buffers move on with each block.
         let pointers = Cell::from_mut(pointers).as_slice_of_cells();
         for (pointer, location) in pointers.iter().zip(&self.locations) {
@@ -216,7 +217,7 @@ impl Fused {
                 Location::Slot(at) => slot(at),
                 Location::Buffer { buffer, offset, level } => {
                     let (start, all) = match level {
-                        Level::Row => (from / self.columns, self.n / self.columns),
+                        Level::Row => in_rows,
                         _ => (from, self.n),
                     };
                     bases.pointer(buffer, offset as usize, all).wrapping_add(start)
