@@ -5,17 +5,20 @@
 //! best instruction set of this processor. The compiler's vectoriser does the rest, except where a kernel must say what
 //! stays in a register: in products, and along short rows.
 
+mod deep;
 mod fold;
 mod loops;
 mod machine;
 pub(crate) mod math;
 mod narrow;
+mod prefetch;
 mod register;
 mod scratch;
 mod table;
 mod turn;
 mod vector;
 
+pub(crate) use deep::Deep;
 pub(crate) use fold::{Fold, SHORT, neutral};
 pub(crate) use loops::Ternary;
 pub(crate) use narrow::Narrow;

@@ -1,5 +1,6 @@
 //! The loops, compiled for each instruction set.
 
+use super::deep::{self, Deep};
 use super::fold::{self, Fold};
 use super::loops::{self, Ternary};
 #[cfg(not(target_arch = "aarch64"))]
@@ -37,6 +38,8 @@ pub struct Table<E: 'static> {
     pub(crate) expand: fn(&[E], usize, &mut [E]),
     /// `C = A·B`; `C` is the last argument.
     pub(crate) narrow: fn(&Narrow<'_, E>, &mut [E]),
+    /// `C = A·B` or a sum, where `A` stands by columns; `C` is the last argument.
+    pub(crate) deep: Option<fn(&Deep<'_, E>, &mut [E])>,
     /// Kernels for few columns, where registers are enough for them.
     pub(crate) few: Option<Few<E>>,
     /// `(x, stride, columns, y)`: vectors that stand so far apart, to so many columns of `y`, all of which is written.
@@ -86,6 +89,7 @@ macro_rules! table {
         table!(@fn fold_columns(fold: Fold, x: &[E], start: usize, acc: &mut [E]) = fold::fold_columns::<E, $machine> $(, $feature)?);
         table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = fold::expand::<E, $machine> $(, $feature)?);
         table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
+        table!(@fn deep(product: &Deep<'_, E>, out: &mut [E]) = deep::multiply::<E, $machine> $(, $feature)?);
         table!(@fn pack(b: &[E], strides: [usize; 2], size: (usize, usize), into: &mut [MaybeUninit<E>]) = narrow::pack::<E, $machine> $(, $feature)?);
         table!(@fn packing(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_packing::<E, $machine> $(, $feature)?);
         table!(@fn columns(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_columns::<E, $machine> $(, $feature)?);
@@ -105,6 +109,7 @@ macro_rules! table {
             fold_columns: fold_columns::<E>,
             expand: expand::<E>,
             narrow: narrow::<E>,
+            deep: if <$machine as Machine>::REGISTERS >= 16 { Some(deep::<E>) } else { None },
             few: if <$machine as Machine>::REGISTERS >= 16 { Some(Few {
                 suits_dots: narrow::suits_dots::<E, $machine>,
                 packed_len: narrow::packed_len::<E, $machine>,

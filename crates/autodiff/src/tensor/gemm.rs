@@ -1,5 +1,6 @@
 //! The one entrance to matrix products: the kernels are a library's.
 
+use crate::kernel::Deep;
 use crate::scalar::Element;
 use gemmkit::{GemmScalar, Parallelism};
 use std::ops::Range;
@@ -36,13 +37,6 @@ const SPLIT: usize = 1 << 20;
 /// The library sums in another order where both rows and columns are at most so many, and in a third one where they are
 /// at most half as many: no piece is small in this sense that was not before it was cut.
 const SMALL: usize = 64;
-
-/// Columns for which copying a left factor that stands by columns pays.
-const WIDE: usize = 256;
-
-/// Bytes of a page, and pages that a processor's first table of addresses holds, with room for the other arrays'.
-const PAGE: usize = 4096;
-const PAGES: usize = 48;
 
 /// Multiply-adds above which it pays to wake the pool from outside.
 #[cfg(feature = "parallel")]
@@ -83,12 +77,14 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     // As many for each thread: two where there is much to do, should one be held up.
     let most = if threads > 1 && work / SPLIT >= 2 * threads { 2 * threads } else { threads };
     let pieces = (work / SPLIT).clamp(1, most);
-    let a_by_columns = a_strides[0] == 1 && a_strides[1] > 1;
-    tune(a_by_columns && k >= 256 && n >= WIDE);
-    // A left factor that stands by columns is read through more pages than the processor holds addresses of, unless it
-    // is copied or read a few of its rows at a time.
-    let few = PAGES * PAGE / (a_strides[1] * size_of::<E>()).clamp(1, PAGE);
-    let block = if a_by_columns && n < WIDE { few } else { k };
+    if let (Some(deep), [1, a_stride]) = (E::kernels().deep, a_strides)
+        && a_stride > 1
+        && m >= 16
+        && n >= 8
+    {
+        return by_columns(&Deep { m, k, n, a, a_stride, b, b_strides, start }, deep, pieces, out);
+    }
+    tune();
     let (alpha, beta) = match start {
         Some((_, scale)) => (scale, E::from_f64(1.0)),
         None => (E::from_f64(1.0), E::from_f64(0.0)),
@@ -101,24 +97,24 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     let least = if other > SMALL || (length <= SMALL && other > SMALL / 2) { unit } else { SMALL + unit };
     let pieces = pieces.min(length / least).max(1);
     let cut = |index: usize| if index == pieces { length } else { index * length / pieces / unit * unit };
-    let piece = |index: usize, inner: Range<usize>| {
+    let piece = |index: usize| {
         let (from, to) = (cut(index), cut(index + 1));
         let (rows, columns) = if cut_columns { (0..m, from..to) } else { (from..to, 0..n) };
-        if let (Some((start, _)), 0) = (start, inner.start) {
+        if let Some((start, _)) = start {
             for row in rows.clone() {
                 let part = &start[row * n..][columns.clone()];
                 // SAFETY: pieces of C do not overlap, and its length was checked above.
                 unsafe { target.at(row * n + columns.start).copy_from_nonoverlapping(part.as_ptr(), part.len()) };
             }
         }
-        let a = &a[rows.start * a_strides[0] + inner.start * a_strides[1]..];
-        let b = &b[columns.start * b_strides[1] + inner.start * b_strides[0]..];
+        let a = &a[rows.start * a_strides[0]..];
+        let b = &b[columns.start * b_strides[1]..];
         let [a_strides, b_strides] = [a_strides, b_strides].map(|[r, c]| (r as isize, c as isize));
         // SAFETY: the last elements were checked above, and pieces of C do not overlap.
         unsafe {
             gemmkit::gemm_unchecked(
                 rows.len(),
-                inner.len(),
+                k,
                 columns.len(),
                 alpha,
                 a.as_ptr(),
@@ -127,7 +123,7 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
                 b.as_ptr(),
                 b_strides.0,
                 b_strides.1,
-                if inner.start == 0 { beta } else { E::from_f64(1.0) },
+                beta,
                 target.at(rows.start * n + columns.start),
                 n as isize,
                 1,
@@ -135,36 +131,36 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
             );
         }
     };
-    let blocks = || (0..k).step_by(block).map(|from| from..(from + block).min(k));
-    if pieces > 1 {
-        shared(0..pieces, &|index| blocks().for_each(|inner| piece(index, inner)));
-    } else {
-        blocks().for_each(|inner| piece(0, inner));
-    }
+    if pieces > 1 { shared(0..pieces, &piece) } else { piece(0) }
 }
 
-/// Tells the library when to copy the factors: its defaults, which were found on one machine, wait too long.
-///
-/// The right one is read by vectors: without 512-bit registers the copy always pays (up to a third faster), with them
-/// from 128 rows on (5 to 10 %). The left one is read number by number, and where it stands by columns each step goes to
-/// another page: for deep and wide products the copy pays there (10 to 20 %). The settings belong to the process, so a
-/// product may be run with those of another thread's; they decide on copies, not on results.
-fn tune(by_columns: bool) {
+/// A product whose left factor stands by columns, its rows shared.
+fn by_columns<E: Element>(p: &Deep<'_, E>, deep: fn(&Deep<'_, E>, &mut [E]), pieces: usize, out: &mut [E]) {
+    let Deep { m, n, a, start, .. } = *p;
+    let pieces = pieces.min(m / 16);
+    let cut = |index: usize| index * m / pieces;
+    let target = Target(out.as_mut_ptr());
+    let piece = |index: usize| {
+        let rows = cut(index)..cut(index + 1);
+        let start = start.map(|(start, scale)| (&start[rows.start * n..rows.end * n], scale));
+        // SAFETY: pieces of C do not overlap, and its length was checked by the caller.
+        let out = unsafe { std::slice::from_raw_parts_mut(target.at(rows.start * n), rows.len() * n) };
+        deep(&Deep { m: rows.len(), a: &a[rows.start..], start, ..*p }, out);
+    };
+    shared(0..pieces, &piece);
+}
+
+/// Tells the library when to copy the right factor (the left one of the transposed product, which is what it computes):
+/// its default, found on one machine, waits too long. Without 512-bit registers the copy always pays (up to a third
+/// faster), with them from 128 rows on (5 to 10 %).
+fn tune() {
     #[cfg(target_arch = "x86_64")]
     {
-        use gemmkit::tuning::{rhs_pack_threshold, set_lhs_pack_threshold, set_rhs_pack_threshold};
-        static FOUND: std::sync::OnceLock<usize> = std::sync::OnceLock::new();
-        let found = *FOUND.get_or_init(|| {
-            set_lhs_pack_threshold(if is_x86_feature_detected!("avx512f") { 128 } else { 0 });
-            rhs_pack_threshold()
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        ONCE.call_once(|| {
+            gemmkit::tuning::set_lhs_pack_threshold(if is_x86_feature_detected!("avx512f") { 128 } else { 0 });
         });
-        let wanted = if by_columns { 0 } else { found };
-        if rhs_pack_threshold() != wanted {
-            set_rhs_pack_threshold(wanted);
-        }
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = by_columns;
 }
 
 /// Runs the pieces, in halves that may run at once.

@@ -4,10 +4,11 @@
 
 use super::super::machine::Machine;
 use super::super::math::Math;
+use super::super::prefetch::{LINE, prefetch};
 use super::super::register::Register;
 use super::super::scratch::Scratch;
 use super::super::turn::turn;
-use super::{LINE, Narrow, prefetch};
+use super::Narrow;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 

@@ -5,10 +5,11 @@
 
 use super::super::machine::Machine;
 use super::super::math::Math;
+use super::super::prefetch::{LINE, prefetch};
 use super::super::register::Register;
 use super::super::scratch::Scratch;
 use super::super::turn::turn;
-use super::{LINE, Narrow, by_width, groups, prefetch};
+use super::{Narrow, by_width, groups};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 

@@ -71,22 +71,6 @@ macro_rules! by_width {
 }
 use by_width;
 
-/// Bytes of a cache line.
-const LINE: usize = 64;
-
-/// Asks for a line that will be read soon, in the first cache or only the second; any address will do.
-#[inline(always)]
-fn prefetch<E, const FIRST: bool>(at: *const E) {
-    #[cfg(target_arch = "x86_64")]
-    // SAFETY: every x86-64 has the instructions, and they never fault.
-    unsafe {
-        use std::arch::x86_64::{_MM_HINT_T0, _MM_HINT_T1, _mm_prefetch};
-        if FIRST { _mm_prefetch::<_MM_HINT_T0>(at.cast()) } else { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
-}
-
 /// A kernel for factors that are not empty, and what is left where one is.
 macro_rules! entrance {
     ($(#[$doc:meta])* $name:ident($($more:ident: $type:ty),*) = $kernel:path) => {
