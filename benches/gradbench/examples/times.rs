@@ -130,26 +130,38 @@ fn lse_by_hand(x: &[f64]) -> Vec<f64> {
     gradient
 }
 
-/// What the same hand-written loops take here and took there: how much of a ratio is the machine.
-fn machines() {
-    let mut r = Numbers(31337);
-    let (x, points) = (r.row(128, 1.0), r.row(40_000, 1.0));
-    let shortest = |f: &dyn Fn() -> Vec<f64>| {
-        let run = || {
-            let start = Instant::now();
-            std::hint::black_box(f());
-            start.elapsed().as_secs_f64() * 1e6
+/// What hand-written loops take here and took there: how much of a ratio is the machine (and its compiler).
+fn machines(cases: &[Case]) -> Result<()> {
+    for (module, size) in [("llsq", "n=4096"), ("lse", "n=40000")] {
+        let case = cases.iter().find(|case| case.0 == module && case.2 == size).ok_or("no such case")?;
+        let (input, there) = (&case.3, case.5);
+        let x: Vec<f64> = serde_json::from_value(input["x"].clone())?;
+        let run = || match module {
+            "llsq" => llsq_by_hand(std::hint::black_box(&x), 4096),
+            _ => lse_by_hand(std::hint::black_box(&x)),
         };
-        (0..200).map(|_| run()).fold(f64::INFINITY, f64::min)
-    };
-    let loops: [(&str, f64, &dyn Fn() -> Vec<f64>); 2] = [
-        ("llsq, n=4096", 810.0, &|| llsq_by_hand(std::hint::black_box(&x), 4096)),
-        ("lse, n=40000", 143.0, &|| lse_by_hand(std::hint::black_box(&points))),
-    ];
-    for (name, there, f) in loops {
-        let here = shortest(f);
-        println!("by hand: {name}: {here:.0} µs here, {there:.0} µs there, ratio {:.2}", here / there);
+        let mut task = eval::task(module, case.1, input)?;
+        task.run()?;
+        let ours: Vec<f64> = serde_json::from_value(task.output()?)?;
+        let same = ours.iter().zip(run()).all(|(a, b)| (a - b).abs() <= 1e-9 * (1.0 + b.abs()));
+        assert!(same, "{module}: the gradient by hand is another one");
+        let here = median(200, || drop(std::hint::black_box(run())));
+        println!("by hand: {module} {size}: {here:.0} µs here, {there:.0} µs there, ratio {:.2}", here / there);
     }
+    Ok(())
+}
+
+/// The median of some runs, in microseconds.
+fn median(runs: usize, mut f: impl FnMut()) -> f64 {
+    let mut times: Vec<f64> = (0..runs)
+        .map(|_| {
+            let start = Instant::now();
+            f();
+            start.elapsed().as_secs_f64() * 1e6
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
 }
 
 /// Microseconds of the first run, and the median of the others.
@@ -169,12 +181,13 @@ fn time(module: &str, function: &str, input: &Value) -> Result<(f64, f64)> {
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
-    machines();
+    let cases = cases();
+    machines(&cases)?;
     println!(
         "{:<9} {:<14} {:>12} {:>12} {:>12} {:>12} {:>7} {:>12} {:>7}",
         "module", "size", "function", "first run", "derivative", "best tool", "ratio", "manual", "ratio"
     );
-    for (module, function, size, input, best, manual) in cases() {
+    for (module, function, size, input, best, manual) in cases {
         if !wanted.is_empty() && !wanted.iter().any(|w| w == module) {
             continue;
         }

@@ -83,7 +83,7 @@ impl<'t, V: Value> Var<'t, V> {
         if !V::SCALAR {
             return self.moved_to(self.tape.push_link(parts), value.to_inline());
         }
-        // Known when this is compiled: what has no derivative takes no place.
+        // What has no derivative takes no place; for most ops this is known when they are compiled.
         if let [(Partial::Zero, _), (Partial::Zero, _)] = parts {
             return self.moved_to(0, value.to_inline());
         }

@@ -231,7 +231,11 @@ fn products_have_the_same_bits_on_any_number_of_threads() {
         let run = |threads: usize| f.compile::<E>(CompileOptions::default().threads(threads)).run(&x).unwrap();
         let one = run(1);
         for threads in [2, 3, 5] {
-            let same = run(threads)[0].data().iter().zip(one[0].data()).all(|(a, b)| *a == *b);
+            let same = run(threads)[0]
+                .data()
+                .iter()
+                .zip(one[0].data())
+                .all(|(a, b)| a.to_f64().to_bits() == b.to_f64().to_bits());
             assert!(same, "{what} in {} on {threads} threads", E::NAME);
         }
     }
@@ -250,6 +254,9 @@ fn products_have_the_same_bits_on_any_number_of_threads() {
         (129, 3000, 64),
         (64, 3000, 129),
         (900, 40, 900),
+        (20, 60_000, 30),
+        (28, 20_000, 100),
+        (784, 100, 256),
     ];
     for (m, k, n) in sizes {
         for way in 0..4 {
@@ -428,7 +435,7 @@ fn a_part_that_is_read_for_longer_does_not_keep_the_whole() {
 
 #[test]
 fn products_that_are_only_summed_are_summed_as_they_are_made() {
-    for (rows, columns) in [(1, 16), (1, 17), (3, 31), (300, 40), (41, 100), (1200, 16)] {
+    for (rows, columns) in [(1, 16), (1, 17), (3, 31), (300, 40), (41, 100), (1200, 16), (9000, 40)] {
         let what = format!("{rows} rows of {columns}");
         let f = Program::record_many(&[&[rows, columns], &[rows, columns], &[columns]], |a| {
             let kept = a[0] * a[2];
@@ -445,4 +452,7 @@ fn products_that_are_only_summed_are_summed_as_they_are_made() {
         assert!(executable.explain().contains("row dot"), "{what}: {}", executable.explain());
         agrees(&f, &what);
     }
+    let short = Program::record(&[&[300, 15], &[300, 15]], |a| (a[0] * a[1]).sum(&[1])).unwrap();
+    let executable = short.compile::<f64>(CompileOptions::default());
+    assert!(executable.explain().contains("mul, row sum"), "{}", executable.explain());
 }

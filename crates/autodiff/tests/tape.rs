@@ -178,4 +178,22 @@ fn what_has_no_derivative_takes_no_place() {
         assert_eq!(tape.jvp(&[(x, 2.0)], &[y, x.floor()]), [Some(-2.0), None]);
         assert_eq!(tape.vjp(&[(x.floor(), 1.0)], &[x]), [None]);
     });
+    // Nothing is asked of it, and nothing comes from it: on numbers, on arrays, on numbers of another tape.
+    fn apart<V: Value>(tape: Tape<'_, V>, three: &V, what: &str) {
+        let x = tape.var(three.clone());
+        let cut = x.stop_gradient();
+        let y = cut * x + cut;
+        let one = three.ones_like();
+        let back = tape.vjp(&[(y, one.clone())], &[x, cut]);
+        assert!(back[0].is_some() && back[1].is_none(), "{what}: {back:?}");
+        let forth = tape.jvp(&[(cut, one)], &[y]);
+        assert!(forth[0].is_none(), "{what}: {forth:?}");
+    }
+    Tape::scope(|tape| apart(tape, &3.0, "numbers"));
+    Tape::scope(|tape| apart(tape, &Dual::variable(3.0), "numbers with tangents"));
+    Tape::scope(|tape| apart(tape, &Tensor::<f64>::full(&[2], 3.0), "arrays"));
+    Tape::scope(|outer| {
+        let three = outer.var(3.0);
+        Tape::scope(|tape| apart(tape, &three, "numbers of another tape"));
+    });
 }

@@ -2,7 +2,7 @@
 
 use super::fuse::{Level, NONE};
 use super::kernels::{Gathered, LateKind, Load, Location, Scattered, Side};
-use crate::kernel::{Fold, SHORT, Ternary};
+use crate::kernel::{Fold, Ternary};
 use crate::op::{Binary, Literal, Unary};
 
 /// A value inside a kernel, before it has a place.
@@ -17,6 +17,9 @@ pub(super) struct Register {
 
 /// Elements after which the arguments of a walk may repeat themselves to be loaded once for all blocks.
 const LONGEST_PERIOD: usize = 512;
+
+/// Elements of a row from which its sum of products is worth lanes of its own: shorter rows are summed side by side.
+const DOTS: usize = 16;
 
 /// A kernel in the making.
 #[derive(Default)]
@@ -211,9 +214,9 @@ impl Body {
         self.code[at] = Draft { what, out, args };
     }
 
-    /// Products that are only summed over a row join the sum, where rows are long enough for lanes of their own.
+    /// Products that are only summed over a row join the sum.
     pub(super) fn fuse_dots(&mut self, columns: usize) {
-        if columns < SHORT / 2 {
+        if columns < DOTS {
             return;
         }
         let uses = self.uses();
@@ -274,8 +277,8 @@ impl Body {
         }
     }
 
-    /// Gives every register that is computed or read a place: where it is, its sink or a slot. Slots are reused after the last use, and a result never
-    /// shares the slot of an argument.
+    /// Gives every register that is computed or read a place: where it is, its sink or a slot. Slots are reused after the
+    /// last use, and a result never shares the slot of an argument.
     pub(super) fn place(&self) -> (Vec<Option<Location>>, u32) {
         let mut last = vec![0_usize; self.registers.len()];
         for (i, draft) in self.code.iter().enumerate() {

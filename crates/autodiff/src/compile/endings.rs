@@ -33,7 +33,7 @@ pub(super) fn join_sums<E: Element>(lowered: &mut Lowered<E>, outputs: &[u32]) {
             // The product itself, read by nobody else and as it is.
             let Some(made) = made_by[product as usize].filter(|_| reads[product as usize] == 1) else { continue };
             let Kernel::MatMul(found) = &lowered.kernels[made] else { continue };
-            // A factor of zero is no reason for the library to look at the product, which may be infinite.
+            // A factor of zero is no reason for a kernel to look at the product, which may be infinite.
             let vanishes = E::from_f64(start.scale) == E::from_f64(0.0);
             if is_candidate(found) && !vanishes && lowered.buffers[out as usize].len == found.m * found.n {
                 let joined = Kernel::MatMul(MatMul { out, start: Some(start), ..found.clone() });
@@ -51,7 +51,7 @@ pub(super) fn join_sums<E: Element>(lowered: &mut Lowered<E>, outputs: &[u32]) {
     lowered.kernels.retain(|_| !gone.next().unwrap_or(false));
 }
 
-/// Whether a product is left to the library's kernel, and its result is large.
+/// Whether a product is a large one, and its result too.
 fn is_candidate(product: &MatMul) -> bool {
     product.start.is_none()
         && product.is_blocked()

@@ -197,7 +197,7 @@ impl Builder {
     fn new(fold: Fold, capacity: usize) -> Self {
         Self {
             nodes: Vec::with_capacity(capacity),
-            seen: Seen::default(),
+            seen: Seen::with_capacity(capacity),
             splats: Vec::with_capacity(capacity),
             fold,
             checkpoint: 0,

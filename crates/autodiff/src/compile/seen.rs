@@ -8,7 +8,6 @@ use super::graph::Place;
 use rustc_hash::FxHashMap;
 
 /// Places by half of a hash; two nodes that share it are at worst not shared.
-#[derive(Default)]
 pub(super) struct Seen {
     /// For every four places, what has its last argument among them, as far as it fits.
     lines: Vec<Line>,
@@ -24,11 +23,16 @@ struct Line([(u32, Place); 8]);
 const EMPTY: Place = Place::MAX;
 
 impl Seen {
+    /// With room for what so many nodes are known by.
+    pub(super) fn with_capacity(nodes: usize) -> Self {
+        Self { lines: Vec::with_capacity(nodes / 4 + 1), rest: FxHashMap::default() }
+    }
+
     /// The place that was put last with this hash and these arguments.
     pub(super) fn get(&self, hash: u64, args: &[Place]) -> Option<Place> {
         let hash = half(hash);
-        if let Some(line) = args.iter().max().and_then(|last| self.lines.get(*last as usize / 4)) {
-            for &(own, place) in &line.0 {
+        if let Some(last) = args.iter().max() {
+            for &(own, place) in &self.lines.get(*last as usize / 4)?.0 {
                 if place == EMPTY {
                     return None;
                 }
@@ -68,7 +72,7 @@ mod tests {
 
     #[test]
     fn what_is_put_is_found_with_its_arguments_in_a_line_and_beyond() {
-        let mut seen = Seen::default();
+        let mut seen = Seen::with_capacity(0);
         // Lines of one entry, of all they hold, and of more.
         let all = || (0..100_u32).flat_map(|last| (0..last % 20).map(move |i| (u64::from(1000 * last + i), [3, last])));
         for (place, (hash, args)) in all().enumerate() {
@@ -84,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_last_place_of_a_hash_is_the_one_that_is_found() {
-        let mut seen = Seen::default();
+        let mut seen = Seen::with_capacity(0);
         for i in 0..30 {
             (0..30).for_each(|hash| seen.put(hash, &[7], 30 * i + hash as u32));
         }

@@ -80,7 +80,7 @@ fn fold_run<E: Math>(fold: Fold, run: &[E]) -> E {
 }
 
 /// Columns below which rows are folded side by side: too few for lanes of their own.
-pub(crate) const SHORT: usize = 32;
+const SHORT: usize = 32;
 
 /// [`fold_rows`] for the first rows, in eights; how many. A row is folded from its first element to its last.
 #[inline(always)]

@@ -18,8 +18,8 @@ mod table;
 mod turn;
 mod vector;
 
-pub(crate) use deep::Deep;
-pub(crate) use fold::{Fold, SHORT, neutral};
+pub(crate) use deep::{Deep, TILE};
+pub(crate) use fold::{Fold, neutral};
 pub(crate) use loops::Ternary;
 pub(crate) use narrow::Narrow;
 pub(crate) use scratch::Scratch;

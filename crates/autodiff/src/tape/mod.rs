@@ -219,7 +219,8 @@ impl<'t, V: Value> Tape<'t, V> {
     }
 
     /// Reverse sweep: with cotangents at some outputs, the cotangents at `wrt`; `None` where an input does not reach
-    /// any of the outputs, which is not the same as zero.
+    /// any of the outputs, which is not the same as zero. What depends on no variable (a constant, what `sign`, `floor` or
+    /// `stop_gradient` give) has no cotangent either.
     ///
     /// Time: at most a small multiple of the recorded computation; memory: one cotangent per live value.
     #[track_caller]
@@ -267,7 +268,8 @@ impl<'t, V: Value> Tape<'t, V> {
     }
 
     /// Forward sweep over what was recorded: with tangents at some inputs, the tangents at `outputs`; `None` where no
-    /// input with a tangent reaches the output, which is not the same as zero.
+    /// input with a tangent reaches the output, which is not the same as zero. A tangent of what depends on no variable
+    /// reaches nothing.
     ///
     /// Time: a small multiple of the recorded computation; memory: one tangent per recorded value.
     #[track_caller]
@@ -283,7 +285,7 @@ impl<'t, V: Value> Tape<'t, V> {
         let entries = self.inner.entries.borrow();
         let top = outputs.iter().map(|&i| i + 1).max().unwrap_or(0) as usize;
         let mut tangents: Vec<Option<V>> = vec![None; top];
-        for (i, seed) in seeds.into_iter().filter(|s| (s.0 as usize) < top) {
+        for (i, seed) in seeds.into_iter().filter(|s| (s.0 as usize) < top && entries[s.0 as usize].active) {
             add(&mut tangents[i as usize], seed);
         }
         for (i, entry) in entries.iter().enumerate().take(top) {

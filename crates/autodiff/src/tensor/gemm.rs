@@ -1,6 +1,6 @@
-//! The one entrance to matrix products: the kernels are a library's.
+//! The one entrance to large matrix products: the kernels are a library's, but for left factors that stand by columns.
 
-use crate::kernel::Deep;
+use crate::kernel::{Deep, TILE};
 use crate::scalar::Element;
 use gemmkit::{GemmScalar, Parallelism};
 use std::ops::Range;
@@ -72,6 +72,7 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     assert!((m - 1) * a_strides[0] + (k - 1) * a_strides[1] < a.len(), "a product reads beyond its left factor");
     assert!((k - 1) * b_strides[0] + (n - 1) * b_strides[1] < b.len(), "a product reads beyond its right factor");
     assert!(out.len() == m * n, "a product has another size than its result");
+    assert!(start.is_none_or(|(start, _)| start.len() == m * n), "a product is added to something of another size");
     let work = m * n * k;
     let threads = threads(fork, wake, work);
     // As many for each thread: two where there is much to do, should one be held up.
@@ -79,8 +80,7 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     let pieces = (work / SPLIT).clamp(1, most);
     if let (Some(deep), [1, a_stride]) = (E::kernels().deep, a_strides)
         && a_stride > 1
-        && m >= 16
-        && n >= 8
+        && suits_deep(m, n)
     {
         return by_columns(&Deep { m, k, n, a, a_stride, b, b_strides, start }, deep, pieces, out);
     }
@@ -89,7 +89,6 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
         Some((_, scale)) => (scale, E::from_f64(1.0)),
         None => (E::from_f64(1.0), E::from_f64(0.0)),
     };
-    assert!(start.is_none_or(|(start, _)| start.len() == m * n), "a product is added to something of another size");
     let target = Target(out.as_mut_ptr());
     // A piece packs all of the factor that is not cut: cut the one whose packing costs more.
     let cut_columns = n >= 32 && (b_strides[1] != 1 || n > 2 * m);
@@ -134,11 +133,17 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     if pieces > 1 { shared(0..pieces, &piece) } else { piece(0) }
 }
 
+/// Whether a product whose left factor stands by columns has enough rows for tiles and for threads, which share nothing
+/// else of it, and columns for a register or two.
+fn suits_deep(m: usize, n: usize) -> bool {
+    m >= TILE && n >= 8 && (m >= 8 * TILE || n <= 2 * m)
+}
+
 /// A product whose left factor stands by columns, its rows shared.
 fn by_columns<E: Element>(p: &Deep<'_, E>, deep: fn(&Deep<'_, E>, &mut [E]), pieces: usize, out: &mut [E]) {
     let Deep { m, n, a, start, .. } = *p;
-    let pieces = pieces.min(m / 16);
-    let cut = |index: usize| index * m / pieces;
+    let pieces = pieces.min(m / TILE).max(1);
+    let cut = |index: usize| if index == pieces { m } else { index * m / pieces / TILE * TILE };
     let target = Target(out.as_mut_ptr());
     let piece = |index: usize| {
         let rows = cut(index)..cut(index + 1);

@@ -54,7 +54,7 @@ impl MatMul {
         (read.into_iter().flatten().collect(), vec![self.out])
     }
 
-    /// Whether a single product of this size is left to the library's kernel, whichever way its factors stand.
+    /// Whether a single product of this size is left to [`gemm`](crate::tensor::gemm), whichever way its factors stand.
     pub(in super::super) fn is_blocked(&self) -> bool {
         self.m > NARROW && self.n > NARROW && self.m * self.n * self.k > tiny_turned(self.m)
     }
@@ -227,7 +227,7 @@ const FEW: usize = 4;
 /// `C = A·B`.
 pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize, out: &mut [E]) {
     let Product { m, k, n, a, a_strides, b, b_strides, start: _, fork: _, wake: _ } = *p;
-    debug_assert!(p.start.is_none(), "a product that is added goes to the library");
+    debug_assert!(p.start.is_none(), "a product that is added goes to `gemm`");
     if m * n * k == 0 {
         out.fill(E::from_f64(0.0));
         return;

@@ -5,12 +5,12 @@ use super::super::math::Math;
 use super::super::{on_every_machine, small_numbers as numbers};
 use super::{Deep, multiply};
 
-fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), by_columns: bool, added: bool) {
-    let what = format!("{m}×{k}×{n}, B by columns: {by_columns}, added: {added}");
-    let stride = m + 3;
+fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), b_strides: [usize; 2], added: bool) {
+    let what = format!("{m}×{k}×{n}, B {b_strides:?} apart, added: {added}");
+    // Rows that overlap are read as well as those that stand apart.
+    let stride = if added { m / 2 + 1 } else { m + 3 };
     // Not an element more than there must be.
     let a = numbers::<E>((k - 1) * stride + m, 1);
-    let b_strides = if by_columns { [1, k + 2] } else { [n + 1, 1] };
     let b = numbers::<E>((k - 1) * b_strides[0] + (n - 1) * b_strides[1] + 1, 2);
     let start = numbers::<E>(m * n, 3);
     let start = added.then_some((&start[..], E::from_f64(-2.0)));
@@ -27,12 +27,31 @@ fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), by_columns: bool
 }
 
 fn all<M: Machine>() {
-    for (m, k, n) in [(1, 1, 1), (5, 3, 9), (14, 64, 32), (29, 65, 33), (47, 130, 16), (21, 7, 300), (1100, 70, 260)] {
-        for (by_columns, added) in [(false, false), (true, true)] {
-            check::<f64, M>((m, k, n), by_columns, added);
-            check::<f32, M>((m, k, n), by_columns, added);
+    for (m, k, n) in [(1, 1, 1), (5, 3, 9), (14, 64, 32), (29, 65, 33), (47, 130, 16), (21, 7, 300), (1100, 70, 257)] {
+        // By rows, by columns, neither, one row and one column for all.
+        for (i, b_strides) in [[n + 1, 1], [1, k + 2], [2 * n + 1, 2], [0, 1], [1, 0]].into_iter().enumerate() {
+            check::<f64, M>((m, k, n), b_strides, i % 2 == 1);
+            check::<f32, M>((m, k, n), b_strides, i % 2 == 1);
         }
     }
+}
+
+/// A thousand steps, each too small to change what they are added to, change it together.
+fn small_steps<M: Machine>() {
+    let (m, k, n) = (16, 1000, 40);
+    let (a, b) = (vec![1.0_f32; k * m], vec![1.0_f32; k * n]);
+    let start = vec![1.0_f32; m * n];
+    let mut out = vec![0.0_f32; m * n];
+    let scale = 0.25 * f32::EPSILON / 100.0;
+    let start = Some((&start[..], scale));
+    multiply::<f32, M>(&Deep { m, k, n, a: &a, a_stride: m, b: &b, b_strides: [n, 1], start }, &mut out);
+    let expected = 1.0 + scale * 1000.0;
+    assert!(expected > 1.0 && out.iter().all(|&x| x == expected), "{} is not {expected}", out[0]);
+}
+
+#[test]
+fn small_steps_are_added_up_before_they_are_added() {
+    on_every_machine!(small_steps);
 }
 
 #[test]
