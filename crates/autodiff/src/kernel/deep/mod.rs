@@ -37,11 +37,13 @@ pub(crate) struct Deep<'a, E> {
 }
 
 /// The most rows of `X` in a block: what is copied of `B` stays in the second cache.
-const ROWS: usize = 96;
+const ROWS: usize = 104;
 
-/// Bytes of a page, and the pages that the rows of a block may stand in.
+/// Bytes of a page, the pages that the rows of a block may stand in, and how many there may be where each is in one of its
+/// own: those meet in few places of the first cache.
 const PAGE: usize = 4096;
-const PAGES: usize = 64;
+const PAGES: usize = 80;
+const APART: usize = 64;
 
 /// Columns of `B` that are copied at a time: whole panels.
 const COLUMNS: usize = 256;
@@ -67,7 +69,8 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Deep<'_, E>, out: &mut [E]) {
     assert!(p.start.is_none_or(|(start, _)| start.len() == m * n), "a product is added to something of another size");
     let panel = ABREAST * E::Register::<M>::LANES;
     // Blocks as equal as can be, of rows that stand in so many pages.
-    let most = (PAGES * PAGE / (p.a_stride * size_of::<E>()).clamp(1, PAGE)).min(ROWS);
+    let row = (p.a_stride * size_of::<E>()).max(1);
+    let most = if row < PAGE { (PAGES * PAGE / row).min(ROWS) } else { APART };
     let depth = k.div_ceil(k.div_ceil(most));
     let mut scratch = Scratch::<E, { ROWS * COLUMNS }>::new();
     for left in (0..n).step_by(COLUMNS) {
