@@ -145,21 +145,20 @@ fn machines(cases: &[Case]) -> Result<()> {
         let ours: Vec<f64> = serde_json::from_value(task.output()?)?;
         let same = ours.iter().zip(run()).all(|(a, b)| (a - b).abs() <= 1e-9 * (1.0 + b.abs()));
         assert!(same, "{module}: the gradient by hand is another one");
-        let here = median(200, || drop(std::hint::black_box(run())));
+        let here = median((0..200).map(|_| micros(|| std::hint::black_box(run())).0).collect());
         println!("by hand: {module} {size}: {here:.0} µs here, {there:.0} µs there, ratio {:.2}", here / there);
     }
     Ok(())
 }
 
-/// The median of some runs, in microseconds.
-fn median(runs: usize, mut f: impl FnMut()) -> f64 {
-    let mut times: Vec<f64> = (0..runs)
-        .map(|_| {
-            let start = Instant::now();
-            f();
-            start.elapsed().as_secs_f64() * 1e6
-        })
-        .collect();
+/// Microseconds of a run.
+fn micros<R>(f: impl FnOnce() -> R) -> (f64, R) {
+    let start = Instant::now();
+    let result = f();
+    (start.elapsed().as_secs_f64() * 1e6, result)
+}
+
+fn median(mut times: Vec<f64>) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }
@@ -170,13 +169,11 @@ fn time(module: &str, function: &str, input: &Value) -> Result<(f64, f64)> {
     let mut times = Vec::new();
     let begin = Instant::now();
     while times.len() < 4 || (begin.elapsed().as_secs_f64() < 0.5 && times.len() < 100_000) {
-        let start = Instant::now();
-        task.run()?;
-        times.push(start.elapsed().as_secs_f64() * 1e6);
+        let (time, done) = micros(|| task.run());
+        done?;
+        times.push(time);
     }
-    let first = times.remove(0);
-    times.sort_by(f64::total_cmp);
-    Ok((first, times[times.len() / 2]))
+    Ok((times.remove(0), median(times)))
 }
 
 fn main() -> Result<()> {
@@ -197,18 +194,18 @@ fn main() -> Result<()> {
             "particle" | "saddle" => "",
             _ => "primal",
         };
-        let (first, median) = time(module, function, &input)?;
+        let (first, others) = time(module, function, &input)?;
         let value = if primal.is_empty() { f64::NAN } else { time(module, primal, &input)?.1 };
-        let micros = |t: f64| if t.is_nan() { "–".to_owned() } else { format!("{t:.1} µs") };
-        let ratio = |to: f64| if to.is_nan() { "–".to_owned() } else { format!("{:.2}", median / to) };
+        let show = |t: f64| if t.is_nan() { "–".to_owned() } else { format!("{t:.1} µs") };
+        let ratio = |to: f64| if to.is_nan() { "–".to_owned() } else { format!("{:.2}", others / to) };
         println!(
             "{module:<9} {size:<14} {:>12} {:>12} {:>12} {:>12} {:>7} {:>12} {:>7}",
-            micros(value),
-            micros(first),
-            micros(median),
-            micros(best),
+            show(value),
+            show(first),
+            show(others),
+            show(best),
             ratio(best),
-            micros(manual),
+            show(manual),
             ratio(manual)
         );
     }

@@ -151,6 +151,13 @@ impl Body {
         uses
     }
 
+    /// The instruction that makes a register of this level, and where it stands, if one other is all that reads it.
+    fn made_for_one(&self, register: u32, level: Level, uses: &[u32], made_at: &[u32]) -> Option<(usize, Draft)> {
+        let (Register { level: own, sink, .. }, made) = (self.registers[register as usize], made_at[register as usize]);
+        let joins = uses[register as usize] == 1 && sink.is_none() && own == level && made != NONE;
+        joins.then(|| (made as usize, self.code[made as usize]))
+    }
+
     /// Products that are only added to something join the addition.
     pub(super) fn fuse_multiply_add(&mut self) {
         let uses = self.uses();
@@ -160,15 +167,10 @@ impl Body {
             let Draft { what: What::Binary(op @ (Binary::Add | Binary::Sub)), args, out } = self.code[i] else {
                 continue;
             };
+            let level = self.registers[out as usize].level;
             let product = |place: u32| {
-                let register = self.registers[place as usize];
-                let made = made_at[place as usize];
-                (uses[place as usize] == 1 && register.sink.is_none() && made != NONE)
-                    .then(|| (made as usize, self.code[made as usize]))
-                    .filter(|(_, draft)| {
-                        matches!(draft.what, What::Binary(Binary::Mul) | What::Unary(Unary::Mul(_)))
-                            && register.level == self.registers[out as usize].level
-                    })
+                self.made_for_one(place, level, &uses, &made_at)
+                    .filter(|(_, draft)| matches!(draft.what, What::Binary(Binary::Mul) | What::Unary(Unary::Mul(_))))
             };
             let [a, b, _] = args;
             let (made, fused) = match (product(a), product(b)) {
@@ -227,17 +229,14 @@ impl Body {
             if what != What::Fold(Fold::Sum) {
                 continue;
             }
-            let (made, register) = (made_at[product as usize], self.registers[product as usize]);
-            if made == NONE || uses[product as usize] != 1 || register.sink.is_some() || register.level != Level::Full {
-                continue;
-            }
-            let Draft { what, args: [a, b, _], .. } = self.code[made as usize];
-            let b = match what {
+            let Some((made, draft)) = self.made_for_one(product, Level::Full, &uses, &made_at) else { continue };
+            let [a, b, _] = draft.args;
+            let b = match draft.what {
                 What::Binary(Binary::Mul) => b,
                 What::Unary(Unary::Square) => a,
                 _ => continue,
             };
-            self.code[made as usize].what = What::Dead;
+            self.code[made].what = What::Dead;
             self.code[i] = Draft { what: What::Dot, out, args: [a, b, 0] };
         }
     }

@@ -18,7 +18,7 @@ mod table;
 mod turn;
 mod vector;
 
-pub(crate) use deep::{Deep, TILE};
+pub(crate) use deep::Deep;
 pub(crate) use fold::{Fold, neutral};
 pub(crate) use loops::Ternary;
 pub(crate) use narrow::Narrow;

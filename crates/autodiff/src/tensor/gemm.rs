@@ -1,6 +1,6 @@
 //! The one entrance to large matrix products: the kernels are a library's, but for left factors that stand by columns.
 
-use crate::kernel::{Deep, TILE};
+use crate::kernel::Deep;
 use crate::scalar::Element;
 use gemmkit::{GemmScalar, Parallelism};
 use std::ops::Range;
@@ -80,7 +80,7 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     let pieces = (work / SPLIT).clamp(1, most);
     if let (Some(deep), [1, a_stride]) = (E::kernels().deep, a_strides)
         && a_stride > 1
-        && suits_deep(m, n)
+        && Deep::<E>::suits(m, n)
     {
         return by_columns(&Deep { m, k, n, a, a_stride, b, b_strides, start }, deep, pieces, out);
     }
@@ -133,17 +133,12 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     if pieces > 1 { shared(0..pieces, &piece) } else { piece(0) }
 }
 
-/// Whether a product whose left factor stands by columns has enough rows for tiles and for threads, which share nothing
-/// else of it, and columns for a register or two.
-fn suits_deep(m: usize, n: usize) -> bool {
-    m >= TILE && n >= 8 && (m >= 8 * TILE || n <= 2 * m)
-}
-
 /// A product whose left factor stands by columns, its rows shared.
 fn by_columns<E: Element>(p: &Deep<'_, E>, deep: fn(&Deep<'_, E>, &mut [E]), pieces: usize, out: &mut [E]) {
     let Deep { m, n, a, start, .. } = *p;
-    let pieces = pieces.min(m / TILE).max(1);
-    let cut = |index: usize| if index == pieces { m } else { index * m / pieces / TILE * TILE };
+    let tile = Deep::<E>::TILE;
+    let pieces = pieces.min(m / tile).max(1);
+    let cut = |index: usize| if index == pieces { m } else { index * m / pieces / tile * tile };
     let target = Target(out.as_mut_ptr());
     let piece = |index: usize| {
         let rows = cut(index)..cut(index + 1);

@@ -54,8 +54,19 @@ const NEAR: usize = 1 << 20;
 /// Registers side by side in a tile.
 const ABREAST: usize = 2;
 
+impl<E> Deep<'_, E> {
+    /// Rows of a tile, where there are registers for it.
+    pub(crate) const TILE: usize = TILE;
+
+    /// Whether a product has enough rows for tiles and for threads, which share nothing else of it, and columns for a
+    /// register or two.
+    pub(crate) fn suits(m: usize, n: usize) -> bool {
+        m >= Self::TILE && n >= 8 && (m >= 8 * Self::TILE || n <= 2 * m)
+    }
+}
+
 /// Rows of a tile where there are 32 registers.
-pub(crate) const TILE: usize = 14;
+const TILE: usize = 14;
 
 /// The product; `out` is `C`, and nothing is empty.
 ///
