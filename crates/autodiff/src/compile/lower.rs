@@ -359,14 +359,29 @@ impl Lowering<'_> {
                     let (r, c) = (view.strides[rank - 2] as usize, view.strides[rank - 1] as usize);
                     if t { [c, r] } else { [r, c] }
                 };
-                let lead: Shape = Shape::from_slice(&node.shape[..rank - 2]);
-                let batch = |view: &View| view.strides[..rank - 2].iter().map(|&s| s as usize).collect::<Shape>();
+                let (mut lead, mut batch_a, mut batch_b) = (Shape::new(), Shape::new(), Shape::new());
+                for axis in 0..rank - 2 {
+                    let (len, step_a, step_b) =
+                        (node.shape[axis], va.strides[axis] as usize, vb.strides[axis] as usize);
+                    // An axis that goes on where the one before it steps is a part of it.
+                    match (lead.last_mut(), batch_a.last_mut(), batch_b.last_mut()) {
+                        (Some(all), Some(a), Some(b)) if (*a, *b) == (len * step_a, len * step_b) => {
+                            (*all, *a, *b) = (*all * len, step_a, step_b);
+                        }
+                        _ if len == 1 => {}
+                        _ => {
+                            lead.push(len);
+                            batch_a.push(step_a);
+                            batch_b.push(step_b);
+                        }
+                    }
+                }
                 Kernel::MatMul(MatMul {
                     m,
                     k,
                     n,
-                    a: Source { buffer: a, offset: va.offset as usize, strides: strides(&va, *ta), batch: batch(&va) },
-                    b: Source { buffer: b, offset: vb.offset as usize, strides: strides(&vb, *tb), batch: batch(&vb) },
+                    a: Source { buffer: a, offset: va.offset as usize, strides: strides(&va, *ta), batch: batch_a },
+                    b: Source { buffer: b, offset: vb.offset as usize, strides: strides(&vb, *tb), batch: batch_b },
                     lead,
                     out,
                     start: None,

@@ -14,6 +14,7 @@ mod narrow;
 mod prefetch;
 mod register;
 mod scratch;
+mod stack;
 mod table;
 mod turn;
 mod vector;
@@ -23,6 +24,7 @@ pub(crate) use fold::{Fold, neutral};
 pub(crate) use loops::Ternary;
 pub(crate) use narrow::Narrow;
 pub(crate) use scratch::Scratch;
+pub(crate) use stack::Stack;
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]
 pub use table::Table;
 

@@ -12,6 +12,7 @@ use super::machine::Neon;
 use super::machine::{Avx2, Avx512};
 use super::math::Math;
 use super::narrow::{self, Narrow};
+use super::stack::{self, Stack};
 use super::turn;
 use super::vector;
 use crate::op::{Binary, Unary};
@@ -40,6 +41,8 @@ pub struct Table<E: 'static> {
     pub(crate) narrow: fn(&Narrow<'_, E>, &mut [E]),
     /// `C = A·B` or a sum, where `A` stands by columns; `C` is the last argument.
     pub(crate) deep: Option<fn(&Deep<'_, E>, &mut [E])>,
+    /// Small products `C = A·B`; all of `C` is the last argument.
+    pub(crate) stack: fn(&Stack<'_, E>, &mut [E]),
     /// Kernels for few columns, where registers are enough for them.
     pub(crate) few: Option<Few<E>>,
     /// `(x, stride, columns, y)`: vectors that stand so far apart, to so many columns of `y`, all of which is written.
@@ -90,6 +93,7 @@ macro_rules! table {
         table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = fold::expand::<E, $machine> $(, $feature)?);
         table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
         table!(@fn deep(product: &Deep<'_, E>, out: &mut [E]) = deep::multiply::<E, $machine> $(, $feature)?);
+        table!(@fn stack(products: &Stack<'_, E>, out: &mut [E]) = stack::multiply::<E, $machine> $(, $feature)?);
         table!(@fn pack(b: &[E], strides: [usize; 2], size: (usize, usize), into: &mut [MaybeUninit<E>]) = narrow::pack::<E, $machine> $(, $feature)?);
         table!(@fn packing(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_packing::<E, $machine> $(, $feature)?);
         table!(@fn columns(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_columns::<E, $machine> $(, $feature)?);
@@ -110,6 +114,7 @@ macro_rules! table {
             expand: expand::<E>,
             narrow: narrow::<E>,
             deep: if <$machine as Machine>::REGISTERS >= 16 { Some(deep::<E>) } else { None },
+            stack: stack::<E>,
             few: if <$machine as Machine>::REGISTERS >= 16 { Some(Few {
                 suits_dots: narrow::suits_dots::<E, $machine>,
                 packed_len: narrow::packed_len::<E, $machine>,

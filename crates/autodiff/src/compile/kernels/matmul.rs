@@ -2,7 +2,7 @@
 
 use super::super::memory::Bases;
 use super::{for_each_chunk, may_fork};
-use crate::kernel::{Narrow, Scratch};
+use crate::kernel::{Narrow, Scratch, Stack};
 use crate::scalar::Element;
 use crate::shape::{Shape, size};
 use crate::tensor::Product;
@@ -71,20 +71,24 @@ impl MatMul {
         if m * n == 0 {
             return;
         }
-        let one = |index: usize| {
+        let place = |index: usize| {
             let (mut a, mut b, mut rest) = (self.a.offset, self.b.offset, index);
             for (axis, &len) in self.lead.iter().enumerate().rev() {
                 a += rest % len * self.a.batch[axis];
                 b += rest % len * self.b.batch[axis];
                 rest /= len;
             }
+            if k == 0 { (0, 0) } else { (a, b) }
+        };
+        let one = |index: usize| {
+            let (a, b) = place(index);
             let product = Product {
                 m,
                 k,
                 n,
-                a: &bases.read_all(self.a.buffer)[if k == 0 { 0 } else { a }..],
+                a: &bases.read_all(self.a.buffer)[a..],
                 a_strides: self.a.strides,
-                b: &bases.read_all(self.b.buffer)[if k == 0 { 0 } else { b }..],
+                b: &bases.read_all(self.b.buffer)[b..],
                 b_strides: self.b.strides,
                 start: self
                     .start
@@ -102,8 +106,38 @@ impl MatMul {
         let stack = size(&self.lead);
         let pieces = ((stack * m * n * k) >> 18).clamp(1, 16).min(stack);
         for_each_chunk(self.threads, 0..pieces, &|piece| {
-            (piece * stack / pieces..(piece + 1) * stack / pieces).for_each(one);
+            let items = piece * stack / pieces..(piece + 1) * stack / pieces;
+            if !self.is_small() {
+                return items.for_each(one);
+            }
+            // Along the last axis of the stack the factors stand at equal steps.
+            let (len, last) = (self.lead[self.lead.len() - 1], self.lead.len() - 1);
+            let mut from = items.start;
+            while from < items.end {
+                let count = (len - from % len).min(items.end - from);
+                let (a, b) = place(from);
+                let products = Stack {
+                    count,
+                    m,
+                    k,
+                    n,
+                    a: &bases.read_all(self.a.buffer)[a..],
+                    a_strides: self.a.strides,
+                    a_step: self.a.batch[last],
+                    b: &bases.read_all(self.b.buffer)[b..],
+                    b_strides: self.b.strides,
+                    b_step: self.b.batch[last],
+                };
+                (E::kernels().stack)(&products, bases.write(self.out, from * m * n, count * m * n));
+                from += count;
+            }
         });
+    }
+
+    /// Whether it is a stack of small products.
+    fn is_small(&self) -> bool {
+        let many = self.lead.last().is_some_and(|&len| len > 1);
+        many && self.start.is_none() && Stack::<()>::suits((self.m, self.k, self.n), self.a.strides, self.b.strides)
     }
 }
 

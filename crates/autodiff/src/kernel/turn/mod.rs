@@ -19,6 +19,22 @@ pub(super) fn turn<E: Math, M: Machine>(
     (width, padded): (usize, usize),
     into: &mut [MaybeUninit<E>],
 ) {
+    if width < padded {
+        for row in into.chunks_exact_mut(padded) {
+            row[width..].fill(MaybeUninit::new(E::from_f64(0.0)));
+        }
+    }
+    columns::<E, M>(from, stride, (width, padded), into);
+}
+
+/// The same, but that what stands beyond the width stays.
+#[inline(always)]
+pub(super) fn columns<E: Math, M: Machine>(
+    from: &[E],
+    stride: usize,
+    (width, padded): (usize, usize),
+    into: &mut [MaybeUninit<E>],
+) {
     if into.is_empty() {
         return;
     }
@@ -28,11 +44,6 @@ pub(super) fn turn<E: Math, M: Machine>(
         (1..=padded).contains(&width) && count * padded == into.len() && (width - 1) * stride + count <= from.len(),
         "a transposition reads beyond its argument"
     );
-    if width < padded {
-        for row in into.chunks_exact_mut(padded) {
-            row[width..].fill(MaybeUninit::new(E::from_f64(0.0)));
-        }
-    }
     if count < SIDE || width < SIDE {
         for j in 0..width {
             for (row, &x) in into.chunks_exact_mut(padded).zip(&from[j * stride..][..count]) {
