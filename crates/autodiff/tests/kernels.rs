@@ -306,6 +306,36 @@ fn narrow_products_read_right_factors_that_stand_neither_by_rows_nor_by_columns(
 }
 
 #[test]
+fn stacks_of_small_products_agree_however_their_axes_step() {
+    // Axes that go on where the one before steps, that repeat on either side, that change places, and single ones.
+    for (a, b) in [
+        (&[3, 4, 5, 7][..], &[3, 4, 7, 6][..]),
+        (&[3, 1, 5, 7], &[1, 4, 7, 6]),
+        (&[3, 4, 5, 7], &[1, 4, 7, 6]),
+        (&[3, 4, 1, 7], &[3, 1, 7, 6]),
+        (&[2, 3, 4, 5, 7], &[2, 1, 4, 7, 1]),
+        (&[40, 33, 7], &[40, 7, 21]),
+    ] {
+        let f = Program::record_many(&[a, b], |x| {
+            let swapped = |first: usize, second: usize| {
+                let mut order: Vec<usize> = (0..a.len()).collect();
+                order.swap(first, second);
+                [x[0].permute(&order), x[1].permute(&order)]
+            };
+            let (last, [left, right]) = (a.len() - 1, swapped(a.len() - 2, a.len() - 1));
+            let mut all = vec![x[0].matmul(&x[1]), right.matmul(&left)];
+            if last > 2 {
+                let [left, right] = swapped(0, 1);
+                all.push(left.matmul(&right));
+            }
+            all
+        })
+        .unwrap();
+        agrees(&f, &format!("{a:?} by {b:?}"));
+    }
+}
+
+#[test]
 fn products_of_vectors_agree_with_the_interpreter() {
     let f = Program::record_many(&[&[784], &[1, 128], &[784, 128]], |a| {
         let outer = a[0].reshape(&[1, 784]).transpose().matmul(&a[1]);
