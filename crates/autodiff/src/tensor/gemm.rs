@@ -82,7 +82,7 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
         && a_stride > 1
         && Deep::<E>::suits(m, n)
     {
-        return by_columns(&Deep { m, k, n, a, a_stride, b, b_strides, start }, deep, pieces, out);
+        return by_columns(&Deep { m, k, n, a, a_stride, b, b_strides, start }, deep, pieces.min(threads), out);
     }
     tune();
     let (alpha, beta) = match start {
