@@ -314,7 +314,7 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
     });
     if slim.is_some() || tiny || (rows_of_b && n <= NARROW && tall) {
         let kernel = slim.unwrap_or(table.narrow);
-        let pieces = ((m * n * k) >> 21).clamp(1, 16).next_power_of_two().min(m / 16).max(1);
+        let pieces = ((m * n * k) >> 19).clamp(1, 16).next_power_of_two().min(m / 16).max(1);
         let target = super::super::memory::Shared::new(out);
         for_each_chunk(threads, 0..pieces, &|piece| {
             let step = m.div_ceil(pieces).next_multiple_of(16);
