@@ -2,61 +2,114 @@
 //!
 //! Where a large matrix is multiplied by something narrow, and the result, after some work on its rows, by the matrix
 //! again (`Xᵀ·f(X·W)`: gradients and Hessian-vector products of linear models), memory is what takes the time. Run block
-//! by block of rows, the matrix comes from memory once. (See `docs/compile.md`.)
+//! by block of rows, the matrix comes from memory once. The same holds for what stands between the large products of a
+//! network: walks, and products by small matrices, one made of the other row by row. (See `docs/compile.md`.)
 
 use super::kernels::{Fused, Kernel, Location, MatMul, NARROW, RowPart, Rows};
 use super::lower::Buffer;
+use super::near;
 use crate::scalar::Element;
 use rustc_hash::FxHashSet;
+use std::collections::VecDeque;
 
 /// Bytes of a factor from which reading it twice is worth avoiding.
 const LARGE: usize = 256 << 10;
 
+/// Bytes, made and read again inside a group, from which it is worth having.
+const WORTH: usize = 512 << 10;
+
 /// Bytes of a block's rows: they and what is made of them stay in the second cache.
-const BLOCK: usize = 256 << 10;
+const BLOCK: usize = 512 << 10;
 
 /// Every block but the last has at least so many rows.
 const ROWS: usize = 16;
 
+/// Rows from which a group is worth having.
+const MANY: usize = 64;
+
+/// Kernels behind the first one that are looked at: a group is found in constant time.
+const AHEAD: usize = 64;
+
 /// The kernels, those that gain from it joined; the order changes only where nothing depends on it.
-pub(super) fn share_rows<E: Element>(kernels: Vec<Kernel<E>>, buffers: &[Buffer], threads: usize) -> Vec<Kernel<E>> {
+pub(super) fn share_rows<E: Element>(
+    kernels: Vec<Kernel<E>>,
+    buffers: &[Buffer],
+    outputs: &[u32],
+    threads: usize,
+) -> Vec<Kernel<E>> {
+    let mut reads = vec![0; buffers.len()];
+    let read = kernels.iter().flat_map(|kernel| kernel.buffers().0);
+    read.chain(outputs.iter().copied()).for_each(|buffer| reads[buffer as usize] += 1);
+    let shared = Shared { buffers, reads, threads };
     let mut done: Vec<Kernel<E>> = Vec::with_capacity(kernels.len());
-    let mut left = kernels;
-    // Most programs have no such product: then this is one look at each kernel.
-    while let Some(start) = left.iter().position(|kernel| seed(kernel).is_some()) {
-        let rest = left.split_off(start);
-        done.append(&mut left);
-        let group = Group::collect(&rest, buffers);
-        match group {
-            Some(group) => left = group.apply(rest, threads, &mut done),
-            None => {
-                let mut rest = rest.into_iter();
-                done.extend(rest.next());
-                left = rest.collect();
-            }
+    let mut left: VecDeque<Kernel<E>> = kernels.into();
+    while !left.is_empty() {
+        let near = left.len().min(AHEAD);
+        let near = &left.make_contiguous()[..near];
+        match Group::find(near, buffers) {
+            Some(group) => group.apply(&mut left, &mut done, &shared),
+            None => done.extend(left.pop_front()),
         }
     }
-    done.append(&mut left);
     done
 }
 
-/// The product that a group starts with.
-fn seed<E: Element>(kernel: &Kernel<E>) -> Option<&MatMul> {
+/// What is the same for all groups.
+struct Shared<'a> {
+    buffers: &'a [Buffer],
+    /// How often each is read, by kernels and the caller.
+    reads: Vec<usize>,
+    threads: usize,
+}
+
+/// What a group starts with.
+#[derive(Clone, Copy)]
+struct Seed {
+    rows: usize,
+    /// The large factor that is to be read once, if that is what it is for.
+    matrix: Option<u32>,
+}
+
+/// A product that reads a large factor by rows.
+fn by_matrix<E: Element>(kernel: &Kernel<E>) -> Option<Seed> {
     match kernel {
         Kernel::MatMul(p)
-            if is_single(p) && p.n > 0 && p.n <= NARROW && p.m * p.k * size_of::<E>() >= LARGE && p.m >= 64 =>
+            if is_single(p) && p.n > 0 && p.n <= NARROW && p.m * p.k * size_of::<E>() >= LARGE && p.m >= MANY =>
         {
             // Whole rows, one behind the other.
-            (p.a.strides[1] == 1).then_some(p)
+            (p.a.strides[1] == 1).then_some(Seed { rows: p.m, matrix: Some(p.a.buffer) })
         }
         _ => None,
     }
 }
 
-/// Whether it is one product, and nothing but a product. A wide one is not run block by block: it packs its factors,
-/// which costs more with each block.
+/// A walk that makes rows for a product by a small matrix, or such a product, that makes rows for others.
+fn by_rows<E: Element>(kernels: &[Kernel<E>], buffers: &[Buffer]) -> Option<Seed> {
+    let rows = match kernels.first()? {
+        Kernel::MatMul(p) if is_slim(p) => p.m,
+        Kernel::Fused(walk) if walk.n * size_of::<E>() >= LARGE => {
+            let written = kernels[0].buffers().1;
+            kernels[1..].iter().find_map(|kernel| match kernel {
+                Kernel::MatMul(p) if is_slim(p) && written.contains(&p.a.buffer) => {
+                    let whole = p.a.offset == 0 && p.m * p.a.strides[0] == buffers[p.a.buffer as usize].len;
+                    (whole && p.a.strides[1] == 1 && walk.n.is_multiple_of(p.m)).then_some(p.m)
+                }
+                _ => None,
+            })?
+        }
+        _ => return None,
+    };
+    (rows >= MANY).then_some(Seed { rows, matrix: None })
+}
+
+/// Whether it is one product, and nothing but a product.
 fn is_single(product: &MatMul) -> bool {
     product.lead.iter().all(|&n| n == 1) && product.start.is_none()
+}
+
+/// Whether it can be run block by block: a wide one packs its factors, which costs more with each block.
+fn is_slim(product: &MatMul) -> bool {
+    is_single(product) && product.n > 0 && (product.n <= NARROW || product.is_by_small())
 }
 
 /// Where each kernel goes.
@@ -71,25 +124,35 @@ enum Fate {
 struct Group {
     fates: Vec<Fate>,
     rows: usize,
-    block: usize,
+    /// What is made in it row by row.
+    made: FxHashSet<u32>,
+    /// Elements of a row that come from outside.
+    passing: usize,
 }
 
 impl Group {
-    /// The group that starts with the first kernel, if it reads its factor at least twice.
-    fn collect<E: Element>(kernels: &[Kernel<E>], buffers: &[Buffer]) -> Option<Self> {
-        let first = seed(kernels.first()?)?;
-        let (rows, matrix) = (first.m, first.a.buffer);
-        let mut group = Self { fates: Vec::with_capacity(kernels.len()), rows, block: 0 };
+    /// The group that starts with the first kernel, if there is one that gains.
+    fn find<E: Element>(kernels: &[Kernel<E>], buffers: &[Buffer]) -> Option<Self> {
+        let by_matrix = by_matrix(kernels.first()?).and_then(|seed| Self::collect(seed, kernels, buffers));
+        by_matrix.or_else(|| Self::collect(by_rows(kernels, buffers)?, kernels, buffers))
+    }
+
+    /// All that can be in a group with the first kernel, if it reads its factor at least twice, or enough of its own.
+    fn collect<E: Element>(seed: Seed, kernels: &[Kernel<E>], buffers: &[Buffer]) -> Option<Self> {
+        let Seed { rows, matrix } = seed;
+        let mut group = Self { fates: Vec::with_capacity(kernels.len()), rows, made: FxHashSet::default(), passing: 0 };
         // Buffers that are made row by row in the group, and those that are complete only after it.
         let (mut by_rows, mut late) = (FxHashSet::default(), FxHashSet::default());
         let mut reads_of_matrix = 0;
-        for kernel in kernels {
+        // Elements that are read as they were made, and those of a row, made or read.
+        let (mut reread, mut passing) = (0, FxHashSet::<u32>::default());
+        for (i, kernel) in kernels.iter().enumerate() {
             let (read, written) = kernel.buffers();
             let fate = if read.iter().any(|b| late.contains(b)) {
                 Fate::After
             } else {
                 let inside = read.iter().any(|b| by_rows.contains(b));
-                match group.part(kernel, buffers, &by_rows, matrix) {
+                match group.part(kernel, buffers, &by_rows, matrix, i == 0) {
                     Some(part) => Fate::Inside(Box::new(part)),
                     None if inside => Fate::After,
                     None => Fate::Before,
@@ -98,26 +161,36 @@ impl Group {
             match &fate {
                 Fate::Before => {}
                 Fate::After => late.extend(written),
-                Fate::Inside(part) => match &**part {
-                    RowPart::Sum(..) => late.extend(written),
-                    RowPart::Product(..) => by_rows.extend(written),
-                    RowPart::Walk(walk, _) => {
-                        let lates: Vec<u32> = walk.lates.iter().map(|l| l.out).collect();
-                        by_rows.extend(written.into_iter().filter(|b| !lates.contains(b)));
-                        late.extend(lates);
+                Fate::Inside(part) => {
+                    match &**part {
+                        RowPart::Product { product: p, .. } => passing.extend([p.a.buffer]),
+                        RowPart::Sum { product: p, .. } => passing.extend([p.a.buffer, p.b.buffer]),
+                        RowPart::Walk { .. } => {
+                            passing.extend(read.iter().filter(|&&b| buffers[b as usize].len >= rows));
+                        }
                     }
-                },
-            }
-            if let Fate::Inside(part) = &fate
-                && let RowPart::Product(p, _) | RowPart::Sum(p, _) = &**part
-            {
-                reads_of_matrix += usize::from(p.a.buffer == matrix) + usize::from(p.b.buffer == matrix);
+                    reread +=
+                        read.iter().filter(|b| by_rows.contains(*b)).map(|&b| buffers[b as usize].len).sum::<usize>();
+                    match &**part {
+                        RowPart::Sum { .. } => late.extend(written),
+                        RowPart::Product { .. } => by_rows.extend(written),
+                        RowPart::Walk { walk, .. } => {
+                            let lates: Vec<u32> = walk.lates.iter().map(|l| l.out).collect();
+                            by_rows.extend(written.into_iter().filter(|b| !lates.contains(b)));
+                            late.extend(lates);
+                        }
+                    }
+                    if let RowPart::Product { product: p, .. } | RowPart::Sum { product: p, .. } = &**part {
+                        reads_of_matrix += [p.a.buffer, p.b.buffer].iter().filter(|&&b| Some(b) == matrix).count();
+                    }
+                }
             }
             group.fates.push(fate);
         }
-        let made: usize = by_rows.iter().map(|&b| buffers[b as usize].len / rows).sum();
-        group.block = (BLOCK / size_of::<E>() / (first.k + made)).clamp(ROWS, 512).min(rows) & !7;
-        (reads_of_matrix >= 2 && group.block > 0).then_some(group)
+        group.passing = passing.difference(&by_rows).map(|&b| buffers[b as usize].len / rows).sum();
+        group.made = by_rows;
+        let gains = if matrix.is_some() { reads_of_matrix >= 2 } else { reread * size_of::<E>() >= WORTH };
+        gains.then_some(group)
     }
 
     /// The kernel as a part of the group, if it can be one.
@@ -126,29 +199,37 @@ impl Group {
         kernel: &Kernel<E>,
         buffers: &[Buffer],
         by_rows: &FxHashSet<u32>,
-        matrix: u32,
+        matrix: Option<u32>,
+        first: bool,
     ) -> Option<RowPart> {
         match kernel {
-            Kernel::MatMul(p) if is_single(p) && p.n > 0 && p.n <= NARROW => {
+            Kernel::MatMul(p) if is_slim(p) => {
                 let (a, b) = (by_rows.contains(&p.a.buffer), by_rows.contains(&p.b.buffer));
                 // Rows of what is made in the group, one behind the other.
                 let whole = |buffer: u32, offset: usize, stride: usize| {
                     !by_rows.contains(&buffer) || (offset == 0 && stride * self.rows == buffers[buffer as usize].len)
                 };
-                let concerns = a || b || p.a.buffer == matrix;
+                let concerns = first || a || b || Some(p.a.buffer) == matrix;
                 if concerns && p.m == self.rows && !b && whole(p.a.buffer, p.a.offset, p.a.strides[0]) {
-                    return Some(RowPart::Product(p.clone(), p.packed_len::<E>(ROWS)));
+                    return Some(RowPart::Product {
+                        product: p.clone(),
+                        packed: p.packed_len::<E>(ROWS),
+                        places: [None; 2],
+                    });
                 }
                 let fits =
                     whole(p.a.buffer, p.a.offset, p.a.strides[1]) && whole(p.b.buffer, p.b.offset, p.b.strides[0]);
-                ((a || b) && p.k == self.rows && fits && p.can_add_inner())
-                    .then(|| RowPart::Sum(p.clone(), p.adds_transposed::<E>(ROWS)))
+                ((a || b) && p.n <= NARROW && p.k == self.rows && fits && p.can_add_inner()).then(|| RowPart::Sum {
+                    product: p.clone(),
+                    transposed: p.adds_transposed::<E>(ROWS),
+                    places: [None; 2],
+                })
             }
             Kernel::Fused(walk) if walk.n > 0 && walk.n.is_multiple_of(self.rows) => {
                 let columns = walk.n / self.rows;
-                let reads_rows = kernel.buffers().0.iter().any(|b| by_rows.contains(b));
+                let reads_rows = first || kernel.buffers().0.iter().any(|b| by_rows.contains(b));
                 (reads_rows && columns.is_multiple_of(walk.columns) && self.is_aligned(walk, buffers, by_rows))
-                    .then(|| RowPart::Walk(walk.clone(), columns))
+                    .then(|| RowPart::Walk { walk: walk.clone(), columns })
             }
             _ => None,
         }
@@ -156,9 +237,12 @@ impl Group {
 
     /// Whether a walk reads what is made in the group row by row, as it is made.
     fn is_aligned(&self, walk: &Fused, buffers: &[Buffer], by_rows: &FxHashSet<u32>) -> bool {
-        let loads = walk.loads.iter().all(|load| !by_rows.contains(&load.buffer))
-            && walk.gathers.iter().all(|g| !by_rows.contains(&g.source) && !by_rows.contains(&g.place.indices))
-            && walk.scatters.is_empty();
+        let rows = (self.rows, walk.n / self.rows);
+        let loads =
+            walk.loads.iter().all(|load| {
+                !by_rows.contains(&load.buffer) || load.is_by_rows(rows, buffers[load.buffer as usize].len / self.rows)
+            }) && walk.gathers.iter().all(|g| !by_rows.contains(&g.source) && !by_rows.contains(&g.place.indices))
+                && walk.scatters.is_empty();
         let direct = walk.locations.iter().all(|location| match location {
             Location::Buffer { buffer, offset, level } if by_rows.contains(buffer) => {
                 let all = if *level == super::fuse::Level::Row { walk.n / walk.columns } else { walk.n };
@@ -169,17 +253,27 @@ impl Group {
         loads && direct
     }
 
-    /// Puts the kernels where they go: into `done`, up to the group, and what comes after it is left.
-    fn apply<E: Element>(self, kernels: Vec<Kernel<E>>, threads: usize, done: &mut Vec<Kernel<E>>) -> Vec<Kernel<E>> {
+    /// Takes the group's kernels from those that are left: puts what comes before it and the group into `done`, and leaves
+    /// what comes after it.
+    fn apply<E: Element>(self, left: &mut VecDeque<Kernel<E>>, done: &mut Vec<Kernel<E>>, shared: &Shared<'_>) {
+        let Self { fates, rows, made, passing } = self;
         let (mut parts, mut after) = (Vec::new(), Vec::new());
-        for (kernel, fate) in kernels.into_iter().zip(self.fates) {
+        for (kernel, fate) in left.drain(..fates.len()).zip(fates) {
             match fate {
                 Fate::Before => done.push(kernel),
                 Fate::Inside(part) => parts.push(*part),
                 Fate::After => after.push(kernel),
             }
         }
-        done.push(Kernel::Rows(Rows::new(parts, self.rows, self.block, threads)));
-        after
+        let len = |buffer: u32| shared.buffers[buffer as usize].len / rows;
+        let near = near::place(&mut parts, |b| made.contains(&b).then(|| len(b)), &shared.reads);
+        let seen: usize = made.iter().filter(|b| !near.0.contains(b)).map(|&b| len(b)).sum();
+        let row = passing + seen + near.1;
+        // Of whole cache lines, however little there is of a row.
+        let block = (BLOCK / size_of::<E>() / row.max(1)).clamp(ROWS, 512).min(rows) & !(ROWS - 1);
+        done.push(Kernel::Rows(Rows::new(parts, near, (rows, block), shared.threads)));
+        for kernel in after.into_iter().rev() {
+            left.push_front(kernel);
+        }
     }
 }

@@ -75,7 +75,7 @@ fn endings<E: Element>(kernel: &Kernel<E>) -> [Option<(Start, u32, u32)>; 2] {
     };
     let place = |register: u32| match walk.locations[register as usize] {
         Location::Buffer { buffer, offset, .. } => Some((buffer, usize::try_from(offset).ok()?)),
-        Location::Slot(_) => None,
+        Location::Slot(_) | Location::Near { .. } => None,
     };
     let (Some(a), Some(b), Some((out, 0))) = (place(a), place(b), place(out)) else { return none };
     let either = |scale: Option<f64>, product: (u32, usize), start: (u32, usize)| {

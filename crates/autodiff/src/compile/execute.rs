@@ -114,7 +114,7 @@ impl Program {
         let buffer = |place: &Place| lowered.buffer_of[legal.resolve(*place).0 as usize];
         let ends = [&legal.graph.inputs, &legal.graph.outputs].map(|p| p.iter().map(buffer).collect::<Vec<u32>>());
         endings::join_sums(&mut lowered, &ends[1]);
-        lowered.kernels = block::share_rows(lowered.kernels, &lowered.buffers, threads);
+        lowered.kernels = block::share_rows(lowered.kernels, &lowered.buffers, &ends[1], threads);
         drop(schedule);
 
         let mut homes: Vec<Option<Home>> = vec![None; lowered.buffers.len()];

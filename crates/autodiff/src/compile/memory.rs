@@ -95,6 +95,30 @@ impl<'a, E> Shared<'a, E> {
     }
 }
 
+/// Room for a block of rows of what only the kernels of a group see; one for each thread.
+pub(super) struct Near<'a, E> {
+    data: Shared<'a, E>,
+    block: usize,
+}
+
+impl<'a, E> Near<'a, E> {
+    /// For blocks of so many rows.
+    pub(super) fn new(data: &'a mut [E], block: usize) -> Self {
+        Self { data: Shared::new(data), block }
+    }
+
+    /// For kernels that see nothing there.
+    pub(super) fn none() -> Self {
+        Self::new(&mut [], 0)
+    }
+
+    /// The first `n` elements of the rows that stand behind `at` elements of each row of the block.
+    #[allow(clippy::mut_from_ref, reason = "rows that are written are not read by the same kernel; see `Bases`")]
+    pub(super) fn rows(&self, at: usize, n: usize) -> &mut [E] {
+        self.data.part(at * self.block, n)
+    }
+}
+
 /// One allocation, aligned to cache lines.
 pub(super) struct Arena<E> {
     data: Vec<E>,

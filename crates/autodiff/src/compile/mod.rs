@@ -16,6 +16,7 @@ mod kernels;
 mod legalise;
 mod lower;
 mod memory;
+mod near;
 mod optimize;
 mod parts;
 mod plan;

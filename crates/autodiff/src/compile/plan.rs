@@ -71,12 +71,12 @@ pub(super) fn plan<E: Element>(
 
 /// The free parts of an arena that grows; no two of them touch.
 #[derive(Default)]
-struct Gaps {
+pub(super) struct Gaps {
     /// Length by start.
     by_start: BTreeMap<usize, usize>,
     /// `(length, start)`.
     by_length: BTreeSet<(usize, usize)>,
-    total: usize,
+    pub(super) total: usize,
 }
 
 impl Gaps {
@@ -91,7 +91,7 @@ impl Gaps {
     }
 
     /// The tightest gap that fits, or the arena grows.
-    fn take(&mut self, len: usize) -> usize {
+    pub(super) fn take(&mut self, len: usize) -> usize {
         if let Some(&(found, start)) = self.by_length.range((len, 0)..).next() {
             self.remove(start, found);
             if found > len {
@@ -111,7 +111,7 @@ impl Gaps {
     }
 
     /// Frees a part, and joins it with the gaps beside it.
-    fn give(&mut self, mut start: usize, mut len: usize) {
+    pub(super) fn give(&mut self, mut start: usize, mut len: usize) {
         if let Some((&next, &free)) = self.by_start.range(start..).next()
             && next == start + len
         {

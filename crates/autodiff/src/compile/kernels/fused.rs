@@ -1,7 +1,7 @@
 //! A walk over a domain, block by block: every instruction works on a block while it is in L1.
 
 use super::super::fuse::Level;
-use super::super::memory::{Bases, Pointer, Shared};
+use super::super::memory::{Bases, Near, Pointer, Shared};
 use super::instr::{Instr, fold_name, with};
 use super::{Gathered, Load, Scattered, Scratch, for_each_chunk, thread_index};
 use crate::kernel::{Fold, Ternary, neutral};
@@ -16,6 +16,8 @@ pub(in super::super) enum Location {
     Slot(u32),
     /// A piece of a buffer, which moves on with the block: by elements or by rows.
     Buffer { buffer: u32, offset: isize, level: Level },
+    /// Rows of a block that only the kernels of a group see, behind so many elements of each.
+    Near { at: usize, level: Level },
 }
 
 /// How a late reduction gathers.
@@ -104,7 +106,7 @@ impl Fused {
     fn sinks(&self) -> impl Iterator<Item = u32> + '_ {
         self.code.iter().filter_map(|instr| match self.locations[instr.out() as usize] {
             Location::Buffer { buffer, .. } => Some(buffer),
-            Location::Slot(_) => None,
+            Location::Slot(_) | Location::Near { .. } => None,
         })
     }
 
@@ -158,7 +160,7 @@ impl Fused {
                 let late = lates.part(chunk * per_late, per_late);
                 let pointers = pointers.part(own * self.locations.len(), self.locations.len());
                 let range = chunk * self.per_chunk..((chunk + 1) * self.per_chunk).min(self.n);
-                self.walk(bases, slots, late, pointers, range);
+                self.walk(bases, &Near::none(), slots, late, pointers, range);
             });
         }
         self.finish(bases, &scratch.late, per_late, self.chunks);
@@ -198,6 +200,7 @@ impl Fused {
     pub(super) fn walk<E: Element>(
         &self,
         bases: &Bases<E>,
+        near: &Near<'_, E>,
         slots: &mut [E],
         lates: &mut [E],
         pointers: &mut [Pointer<E>],
@@ -222,6 +225,8 @@ impl Fused {
                     };
                     bases.pointer(buffer, offset as usize, all).wrapping_add(start)
                 }
+                Location::Near { at, level: Level::Row } => near.rows(at, (to - from) / self.columns).as_mut_ptr(),
+                Location::Near { at, .. } => near.rows(at, to - from).as_mut_ptr(),
             }));
         }
         let mut start = from;
@@ -338,7 +343,7 @@ impl Fused {
                 break;
             }
             for (pointer, location) in pointers.iter().zip(&self.locations) {
-                if let Location::Buffer { level, .. } = location {
+                if let Location::Buffer { level, .. } | Location::Near { level, .. } = location {
                     let step = if *level == Level::Row { rows } else { n };
                     pointer.set(Pointer(pointer.get().0.wrapping_add(step)));
                 }

@@ -1,6 +1,6 @@
 //! Matrix products, each shape by the kernel that suits it.
 
-use super::super::memory::Bases;
+use super::super::memory::{Bases, Near};
 use super::{for_each_chunk, may_fork};
 use crate::kernel::{Narrow, Scratch, Stack};
 use crate::scalar::Element;
@@ -141,23 +141,52 @@ impl MatMul {
     }
 }
 
+/// Where a block's rows stand that only the kernels of a group see, if they do: behind so many elements of each row.
+pub(in super::super) type Place = Option<usize>;
+
 impl MatMul {
-    /// The rows `from..to` of the result; for a single product.
-    pub(super) fn run_rows<E: Element>(&self, bases: &Bases<E>, from: usize, to: usize) {
-        let product = Product {
-            m: to - from,
-            k: self.k,
-            n: self.n,
-            a: &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[0]..],
-            a_strides: self.a.strides,
-            b: &bases.read_all(self.b.buffer)[self.b.offset..],
-            b_strides: self.b.strides,
-            start: None,
-            // The blocks of rows are what is shared.
-            fork: false,
-            wake: false,
+    /// The rows of the left factor from `from` to `to`, and room for those of the result; for a single product.
+    fn rows<'a, E: Element>(
+        &self,
+        bases: &'a Bases<E>,
+        near: &'a Near<'_, E>,
+        [a, out]: [Place; 2],
+        (from, to): (usize, usize),
+    ) -> (&'a [E], &'a mut [E]) {
+        let a = match a {
+            Some(at) => &*near.rows(at, (to - from) * self.a.strides[0]),
+            None => &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[0]..],
         };
-        multiply(&product, 1, bases.write(self.out, from * self.n, (to - from) * self.n));
+        let out = match out {
+            Some(at) => near.rows(at, (to - from) * self.n),
+            None => bases.write(self.out, from * self.n, (to - from) * self.n),
+        };
+        (a, out)
+    }
+
+    /// The rows `from..to` of the result; for a single product.
+    pub(super) fn run_rows<E: Element>(
+        &self,
+        bases: &Bases<E>,
+        near: &Near<'_, E>,
+        places: [Place; 2],
+        (from, to): (usize, usize),
+    ) {
+        let (a, out) = self.rows(bases, near, places, (from, to));
+        let b = &bases.read_all(self.b.buffer)[self.b.offset..];
+        let (m, k, n, a_strides, b_strides) = (to - from, self.k, self.n, self.a.strides, self.b.strides);
+        if self.is_by_small() {
+            let products = Stack { count: 1, m, k, n, a, a_strides, a_step: 0, b, b_strides, b_step: 0 };
+            return (E::kernels().stack)(&products, out);
+        }
+        // The blocks of rows are what is shared.
+        let (fork, wake) = (false, false);
+        multiply(&Product { m, k, n, a, a_strides, b, b_strides, start: None, fork, wake }, 1, out);
+    }
+
+    /// Whether its rows are multiplied by a matrix so small that nothing of them is packed.
+    pub(in super::super) fn is_by_small(&self) -> bool {
+        self.n > NARROW && Stack::<()>::fits((self.m, self.k, self.n), self.a.strides, self.b.strides)
     }
 
     /// Elements of a copy of the right factor that blocks of so many rows share; none where they are better off without.
@@ -175,12 +204,19 @@ impl MatMul {
     }
 
     /// The rows `from..to` of the result, by such a copy.
-    pub(super) fn run_packed<E: Element>(&self, bases: &Bases<E>, packed: &[E], from: usize, to: usize) {
+    pub(super) fn run_packed<E: Element>(
+        &self,
+        bases: &Bases<E>,
+        near: &Near<'_, E>,
+        places: [Place; 2],
+        packed: &[E],
+        (from, to): (usize, usize),
+    ) {
+        let (a, out) = self.rows(bases, near, places, (from, to));
         let (m, k, n) = (to - from, self.k, self.n);
-        let a = &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[0]..];
         let product = Narrow { m, k, n, a, a_strides: self.a.strides, b: &[], b_strides: [0, 0], add: false };
         if let Some(few) = &E::kernels().few {
-            (few.dots)(&product, packed, bases.write(self.out, from * n, m * n));
+            (few.dots)(&product, packed, out);
         }
     }
 
@@ -200,15 +236,23 @@ impl MatMul {
     pub(super) fn add_inner<E: Element>(
         &self,
         bases: &Bases<E>,
+        near: &Near<'_, E>,
+        [a, b]: [Place; 2],
         transposed: bool,
-        std::ops::Range { start: from, end: to }: std::ops::Range<usize>,
+        (from, to): (usize, usize),
         out: &mut [E],
     ) {
         let table = E::kernels();
-        let a = &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[1]..];
+        let a = match a {
+            Some(at) => &*near.rows(at, (to - from) * self.a.strides[1]),
+            None => &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[1]..],
+        };
         // The row behind the last one may be another thread's, and just being written.
         let end = if to > from { (to - from - 1) * self.b.strides[0] + self.n } else { 0 };
-        let b = &bases.read_all(self.b.buffer)[self.b.offset + from * self.b.strides[0]..][..end];
+        let b = match b {
+            Some(at) => &*near.rows(at, end),
+            None => &bases.read_all(self.b.buffer)[self.b.offset + from * self.b.strides[0]..][..end],
+        };
         if self.n == 1 {
             (table.sum_rows)(a, self.a.strides[1], &b[..to - from], out);
         } else {

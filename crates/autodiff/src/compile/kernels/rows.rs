@@ -1,22 +1,25 @@
 //! Several kernels in one pass over their rows, block by block, while a block is in the second cache: what one writes of
 //! a block, and the rows of a large factor, are near when the next one reads them.
 
-use super::super::memory::{self, Bases, Shared};
+use super::super::memory::{self, Bases, Near, Shared};
+use super::matmul::Place;
 use super::{Fused, MatMul, Scratch, for_each_chunk, thread_index};
 use crate::scalar::Element;
 
 /// Elements of a cache line, or of two.
 const LINE: usize = memory::LINE / size_of::<f32>();
 
-/// A kernel that works on a range of rows.
+/// A kernel that works on a range of rows. What stands in a place of its own is seen by the group alone.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Part {
-    /// Rows of a product, with so many elements of a copy of its right factor, if any.
-    Product(MatMul, usize),
-    /// A product whose inner axis are the rows: complete after the last block. Whether it is gathered as its transpose.
-    Sum(MatMul, bool),
+    /// Rows of a product, with so many elements of a copy of its right factor, if any; places of the left factor and of
+    /// the result.
+    Product { product: MatMul, packed: usize, places: [Place; 2] },
+    /// A product whose inner axis are the rows: complete after the last block. Whether it is gathered as its transpose;
+    /// places of the factors.
+    Sum { product: MatMul, transposed: bool, places: [Place; 2] },
     /// A walk over so many elements a row.
-    Walk(Fused, usize),
+    Walk { walk: Fused, columns: usize },
 }
 
 impl Part {
@@ -24,11 +27,33 @@ impl Part {
     /// lines.
     fn own_len(&self) -> usize {
         let len = match self {
-            Self::Product(_, packed) => *packed,
-            Self::Sum(product, _) => product.m * product.n,
-            Self::Walk(walk, _) => walk.late_len(),
+            Self::Product { packed, .. } => *packed,
+            Self::Sum { product, .. } => product.m * product.n,
+            Self::Walk { walk, .. } => walk.late_len(),
         };
         len.next_multiple_of(LINE)
+    }
+
+    /// The buffers that are read, and those that are written, wherever they stand.
+    pub(in super::super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
+        match self {
+            Self::Product { product, .. } | Self::Sum { product, .. } => product.buffers(),
+            Self::Walk { walk, .. } => walk.buffers(),
+        }
+    }
+
+    fn flops(&self) -> u64 {
+        match self {
+            Self::Product { product, .. } | Self::Sum { product, .. } => product.flops(),
+            Self::Walk { walk, .. } => walk.flops(),
+        }
+    }
+
+    fn describe(&self) -> String {
+        match self {
+            Self::Product { product, .. } | Self::Sum { product, .. } => product.describe(),
+            Self::Walk { walk, .. } => walk.describe(),
+        }
     }
 }
 
@@ -36,6 +61,8 @@ impl Part {
 #[derive(Clone, Debug)]
 pub(in super::super) struct Rows {
     parts: Vec<Part>,
+    /// Buffers that only the group sees, and the elements that they take of each row of a block.
+    near: (Vec<u32>, usize),
     /// Rows of a block.
     block: usize,
     rows: usize,
@@ -46,8 +73,13 @@ pub(in super::super) struct Rows {
 }
 
 impl Rows {
-    pub(in super::super) fn new(parts: Vec<Part>, rows: usize, block: usize, threads: usize) -> Self {
-        let mut kernel = Self { parts, block, rows, chunks: 1, scratch: 1 };
+    pub(in super::super) fn new(
+        parts: Vec<Part>,
+        near: (Vec<u32>, usize),
+        (rows, block): (usize, usize),
+        threads: usize,
+    ) -> Self {
+        let mut kernel = Self { parts, near, block, rows, chunks: 1, scratch: 1 };
         let late = kernel.own_len();
         // What is gathered in every chunk must be small beside the work.
         let work = usize::try_from(kernel.flops()).unwrap_or(usize::MAX);
@@ -62,90 +94,83 @@ impl Rows {
 
     fn walks(&self) -> impl Iterator<Item = &Fused> {
         self.parts.iter().filter_map(|part| match part {
-            Part::Walk(walk, _) => Some(walk),
-            Part::Product(..) | Part::Sum(..) => None,
+            Part::Walk { walk, .. } => Some(walk),
+            Part::Product { .. } | Part::Sum { .. } => None,
         })
     }
 
-    /// Elements of blocks and registers that one thread needs.
-    fn own_sizes(&self) -> (usize, usize) {
-        let slots = self.walks().map(|walk| walk.slots * walk.block).max().unwrap_or(0);
-        (slots, self.walks().map(|walk| walk.locations.len()).max().unwrap_or(0))
+    /// Elements of blocks, of rows that only the group sees, and registers that one thread needs.
+    fn own_sizes(&self) -> (usize, usize, usize) {
+        let slots = self.walks().map(|walk| walk.slots * walk.block).max().unwrap_or(0).next_multiple_of(LINE);
+        let near = (self.near.1 * self.block).next_multiple_of(LINE);
+        (slots, near, self.walks().map(|walk| walk.locations.len()).max().unwrap_or(0))
     }
 
     pub(super) fn scratch_sizes(&self) -> (usize, usize, usize) {
-        let (slots, registers) = self.own_sizes();
-        (slots * self.scratch, self.own_len() * self.chunks, registers * self.scratch)
+        let (slots, near, registers) = self.own_sizes();
+        ((slots + near) * self.scratch, self.own_len() * self.chunks, registers * self.scratch)
     }
 
     pub(super) fn flops(&self) -> u64 {
-        let each = |part: &Part| match part {
-            Part::Product(product, _) | Part::Sum(product, _) => product.flops(),
-            Part::Walk(walk, _) => walk.flops(),
-        };
-        self.parts.iter().map(each).sum()
+        self.parts.iter().map(Part::flops).sum()
     }
 
     pub(super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
         let (mut read, mut written) = (Vec::new(), Vec::new());
         for part in &self.parts {
-            match part {
-                Part::Product(product, _) | Part::Sum(product, _) => {
-                    let (r, w) = product.buffers();
-                    read.extend(r);
-                    written.extend(w);
-                }
-                Part::Walk(walk, _) => {
-                    let (r, w) = walk.buffers();
-                    read.extend(r);
-                    written.extend(w);
-                }
-            }
+            let (r, w) = part.buffers();
+            read.extend(r);
+            written.extend(w);
         }
-        read.retain(|buffer| !written.contains(buffer));
+        read.retain(|buffer| !written.contains(buffer) && !self.near.0.contains(buffer));
+        written.retain(|buffer| !self.near.0.contains(buffer));
         (read, written)
     }
 
     pub(super) fn describe(&self) -> String {
-        let each = |part: &Part| match part {
-            Part::Product(product, _) | Part::Sum(product, _) => product.describe(),
-            Part::Walk(walk, _) => walk.describe(),
-        };
-        let parts: Vec<String> = self.parts.iter().map(each).collect();
+        let parts: Vec<String> = self.parts.iter().map(Part::describe).collect();
         format!("{} rows, {} at a time: {}", self.rows, self.block, parts.join("; "))
     }
 
     pub(super) fn run<E: Element>(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
         let per_late = self.own_len();
-        let (own_slots, own_registers) = self.own_sizes();
+        let (own_slots, own_near, own_registers) = self.own_sizes();
         {
-            let slots = Shared::new(&mut scratch.slots[..own_slots * self.scratch]);
+            let slots = Shared::new(&mut scratch.slots[..(own_slots + own_near) * self.scratch]);
             let lates = Shared::new(&mut scratch.late[..per_late * self.chunks]);
             let pointers = Shared::new(&mut scratch.pointers[..own_registers * self.scratch]);
-            let per_chunk = self.rows.div_ceil(self.chunks).next_multiple_of(self.block);
+            // Chunks as equal as can be, and so the blocks of a chunk.
+            let per_chunk = self.rows.div_ceil(self.chunks).next_multiple_of(8);
+            let block = per_chunk.div_ceil(per_chunk.div_ceil(self.block)).next_multiple_of(8);
             for_each_chunk(self.scratch, 0..self.chunks, &|chunk| {
                 let own = if self.scratch > 1 { thread_index().min(self.scratch - 1) } else { 0 };
-                let slots = slots.part(own * own_slots, own_slots);
+                let (slots, near) =
+                    slots.part(own * (own_slots + own_near), own_slots + own_near).split_at_mut(own_slots);
+                let near = Near::new(near, self.block);
                 let pointers = pointers.part(own * own_registers, own_registers);
                 let lates = lates.part(chunk * per_late, per_late);
                 self.begin(bases, lates);
                 let end = ((chunk + 1) * per_chunk).min(self.rows);
-                for from in (chunk * per_chunk..end).step_by(self.block) {
-                    let to = (from + self.block).min(end);
+                for from in (chunk * per_chunk..end).step_by(block) {
+                    let to = (from + block).min(end);
                     let mut rest = &mut *lates;
                     for part in &self.parts {
                         let (late, after) = rest.split_at_mut(part.own_len());
                         rest = after;
                         match part {
-                            Part::Product(product, 0) => product.run_rows(bases, from, to),
-                            Part::Product(product, packed) => product.run_packed(bases, &late[..*packed], from, to),
-                            Part::Sum(product, transposed) => {
-                                let late = &mut late[..product.m * product.n];
-                                product.add_inner(bases, *transposed, from..to, late);
+                            Part::Product { product, packed: 0, places } => {
+                                product.run_rows(bases, &near, *places, (from, to));
                             }
-                            Part::Walk(walk, columns) => {
+                            Part::Product { product, packed, places } => {
+                                product.run_packed(bases, &near, *places, &late[..*packed], (from, to));
+                            }
+                            Part::Sum { product, transposed, places } => {
+                                let late = &mut late[..product.m * product.n];
+                                product.add_inner(bases, &near, *places, *transposed, (from, to), late);
+                            }
+                            Part::Walk { walk, columns } => {
                                 let registers = &mut pointers[..walk.locations.len()];
-                                walk.walk(bases, slots, late, registers, from * columns..to * columns);
+                                walk.walk(bases, &near, slots, late, registers, from * columns..to * columns);
                             }
                         }
                     }
@@ -155,8 +180,8 @@ impl Rows {
         let mut offset = 0;
         for part in &self.parts {
             match part {
-                Part::Product(..) => {}
-                Part::Sum(product, transposed) => {
+                Part::Product { .. } => {}
+                Part::Sum { product, transposed, .. } => {
                     let len = product.m * product.n;
                     let (sum, more) = scratch.late[offset..].split_at_mut(len);
                     for chunk in 1..self.chunks {
@@ -165,7 +190,7 @@ impl Rows {
                     }
                     product.finish(bases, *transposed, sum);
                 }
-                Part::Walk(walk, _) => walk.finish(bases, &scratch.late[offset..], per_late, self.chunks),
+                Part::Walk { walk, .. } => walk.finish(bases, &scratch.late[offset..], per_late, self.chunks),
             }
             offset += part.own_len();
         }
@@ -178,10 +203,10 @@ impl Rows {
             let (late, after) = rest.split_at_mut(part.own_len());
             rest = after;
             match part {
-                Part::Product(_, 0) => {}
-                Part::Product(product, packed) => product.pack(bases, &mut late[..*packed]),
-                Part::Sum(..) => late.fill(E::from_f64(0.0)),
-                Part::Walk(walk, _) => walk.begin(late),
+                Part::Product { packed: 0, .. } => {}
+                Part::Product { product, packed, .. } => product.pack(bases, &mut late[..*packed]),
+                Part::Sum { .. } => late.fill(E::from_f64(0.0)),
+                Part::Walk { walk, .. } => walk.begin(late),
             }
         }
     }

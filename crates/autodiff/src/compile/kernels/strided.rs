@@ -29,6 +29,16 @@ impl Load {
         self.axes.iter().all(|a| a.stride == 0 && a.is_whole() && a.len > 0)
     }
 
+    /// Whether what it reads for each of so many rows, of so many elements, is inside of a row of the buffer, the same one,
+    /// which has `len` elements.
+    pub(in super::super) fn is_by_rows(&self, (rows, columns): (usize, usize), len: usize) -> bool {
+        let Some((first, rest)) = self.axes.split_first() else { return false };
+        let straight = self.offset == 0 && self.axes.iter().all(|axis| axis.stride >= 0 && axis.is_whole());
+        let apart = first.len == rows && first.stride as usize == len;
+        let last: usize = rest.iter().map(|axis| (axis.len.max(1) - 1) * axis.stride as usize).sum();
+        straight && apart && rest.iter().map(|axis| axis.len).product::<usize>() == columns && last < len
+    }
+
     /// That element.
     pub(in super::super) fn number<E: Element>(&self, data: &[E]) -> E {
         data[self.offset as usize]

@@ -51,12 +51,17 @@ impl<E> Stack<'_, E> {
     /// Multiply-adds of a product for which a kernel that blocks and packs is not better.
     const SMALL: usize = 1 << 18;
 
-    /// Whether the products are small enough, and stand in a way that is read as it is.
+    /// Whether the products are small.
     pub(crate) fn suits((m, k, n): (usize, usize, usize), a_strides: [usize; 2], b_strides: [usize; 2]) -> bool {
+        m * k * n <= Self::SMALL && Self::fits((m, k, n), a_strides, b_strides)
+    }
+
+    /// Whether there is room for right factors, which stand in a way that is read as it is.
+    pub(crate) fn fits((m, k, n): (usize, usize, usize), a_strides: [usize; 2], b_strides: [usize; 2]) -> bool {
         // A single column is multiplied as a row, by what stands for the other factor then.
         let (columns, strides) = if n == 1 { (m, a_strides) } else { (n, b_strides) };
-        let small = m * k * n <= Self::SMALL && k * columns.next_multiple_of(MOST_LANES) <= ROOM;
-        small && m * k * n > 0 && (columns == 1 || strides.contains(&1))
+        let room = k * columns.next_multiple_of(MOST_LANES) <= ROOM;
+        room && m * k * n > 0 && (columns == 1 || strides.contains(&1))
     }
 
     /// The transposed products, of which the one is stored as the other where they are single columns or rows.
