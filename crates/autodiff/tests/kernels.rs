@@ -275,6 +275,57 @@ fn products_have_the_same_bits_on_any_number_of_threads() {
         .unwrap();
     check::<f64>(&f, "a step");
     check::<f32>(&f, "a step");
+    let f = network(1003, [300, 70, 40, 10]).grad(&[0, 1, 2, 3, 4, 5]).unwrap();
+    check::<f64>(&f, "a gradient by blocks of rows");
+    check::<f32>(&f, "a gradient by blocks of rows");
+}
+
+/// The loss of a network, whose rows are enough for blocks of them.
+fn network(rows: usize, widths: [usize; 4]) -> Program {
+    let [a, b, c, d] = widths;
+    let shapes: [&[usize]; 8] = [&[a, b], &[b], &[b, c], &[c], &[c, d], &[d], &[rows, a], &[rows, d]];
+    Program::record(&shapes, |x| {
+        let h = (x[6].matmul(&x[0]) + x[1]).tanh();
+        let h = (h.matmul(&x[2]) + x[3]).sigmoid();
+        let z = h.matmul(&x[4]) + x[5];
+        (z.logsumexp(&[1]) - (z * x[7]).sum(&[1])).mean_all()
+    })
+    .unwrap()
+}
+
+#[test]
+fn what_stands_between_large_products_agrees_by_blocks_of_rows() {
+    for (rows, widths) in [(1003, [300, 70, 40, 10]), (2048, [64, 96, 33, 3]), (640, [700, 130, 16, 17])] {
+        let f = network(rows, widths);
+        let wrt = [0, 1, 2, 3, 4, 5];
+        for (what, f) in [
+            ("gradient", f.grad(&wrt).unwrap()),
+            ("Hessian-vector product", f.hvp(&wrt).unwrap()),
+            ("gradient by the rows", f.grad(&[6]).unwrap()),
+        ] {
+            agrees(&f, &format!("{what} at {rows} rows"));
+            let shown = f.compile::<f64>(CompileOptions::default()).explain();
+            assert!(shown.contains("at a time: "), "{what} at {rows} rows: {shown}");
+        }
+    }
+}
+
+#[test]
+fn what_others_read_of_a_block_of_rows_is_kept() {
+    // Rows that are given out, read as a view, transposed, by a product that is no part of the group, and one by one.
+    let f = Program::record_many(&[&[1500, 90], &[90, 24], &[24, 80], &[1500, 3]], |x| {
+        let h = x[0].tanh();
+        let z = h.matmul(&x[1]);
+        let y = z.matmul(&x[2]).exp();
+        let scaled = y / y.sum_keep(&[1]);
+        let (left, right) = (scaled.slice_axis(1, 0..40), scaled.slice_axis(1, 40..80));
+        let apart = x[3].transpose().matmul(&h);
+        vec![z, (left * right).sum(&[1]), scaled.transpose().matmul(&h), apart, y.flip(&[0]).sum(&[0]), h.sum(&[0])]
+    })
+    .unwrap();
+    agrees(&f, "rows that others read");
+    let shown = f.compile::<f64>(CompileOptions::default()).explain();
+    assert!(shown.contains("at a time: "), "{shown}");
 }
 
 #[test]
