@@ -20,7 +20,7 @@ use crate::program::Kind;
 pub(super) const LONGEST_ROW: usize = 8192;
 
 /// The most elements of a row that is all there is: a block of it holds few values in L1, and as much is read again.
-const LONGEST_SINGLE_ROW: usize = 1024;
+const LONGEST_SINGLE_ROW: usize = 256;
 
 /// The most elements of one of so many rows that are reduced within a block.
 fn longest_row(rows: usize) -> usize {

@@ -9,6 +9,9 @@ use crate::scalar::Element;
 /// Elements of a cache line, or of two.
 const LINE: usize = memory::LINE / size_of::<f32>();
 
+/// Rows of a chunk that is worth having.
+const FEWEST: usize = 32;
+
 /// A kernel that works on a range of rows. What stands in a place of its own is seen by the group alone.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Part {
@@ -83,7 +86,7 @@ impl Rows {
         let late = kernel.own_len();
         // What is gathered in every chunk must be small beside the work.
         let work = usize::try_from(kernel.flops()).unwrap_or(usize::MAX);
-        kernel.chunks = (work >> 18).clamp(1, 8).min(work / (64 * late).max(1)).min(rows.div_ceil(block)).max(1);
+        kernel.chunks = (work >> 18).clamp(1, 8).min(work / (64 * late).max(1)).min(rows / FEWEST).max(1);
         kernel.scratch = if kernel.chunks > 1 { threads } else { 1 };
         kernel
     }
