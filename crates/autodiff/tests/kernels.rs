@@ -2,7 +2,7 @@
 //! indices) changes no value.
 
 use autodiff::op::Padding;
-use autodiff::{Abstract, CompileOptions, Element, Program, Tensor, Value, Var};
+use autodiff::{Abstract, CompileOptions, Disconnected, Element, Program, Tensor, Value, Var};
 
 mod support;
 use support::inputs;
@@ -307,6 +307,30 @@ fn what_stands_between_large_products_agrees_by_blocks_of_rows() {
             let shown = f.compile::<f64>(CompileOptions::default()).explain();
             assert!(shown.contains("at a time: "), "{what} at {rows} rows: {shown}");
         }
+    }
+}
+
+#[test]
+fn stacks_of_tangents_stay_beside_their_rows() {
+    for (rows, widths, stack) in [(7, [5, 4, 3, 2], 3), (500, [90, 64, 20, 10], 4), (3, [1, 2, 2, 3], 1)] {
+        let [a, b, c, d] = widths;
+        let shapes: [&[usize]; 8] = [&[a, b], &[b], &[b, c], &[c], &[c, d], &[d], &[rows, a], &[rows, d]];
+        let f = Program::record_many(&shapes, |x| {
+            let h = (x[6].matmul(&x[0]) + x[1]).tanh();
+            let h = (h.matmul(&x[2]) + x[3]).relu();
+            let z = h.matmul(&x[4]) + x[5];
+            let largest = z.max_over(&[1]).reshape(&[rows, 1]).broadcast_to(&[rows, d]);
+            vec![(z.logsumexp(&[1]) - (z * x[7]).sum(&[1])).mean_all(), z / largest, h]
+        })
+        .unwrap();
+        let wrt = [0, 1, 2, 3, 4, 5];
+        let tangents = f.jvp_with(&wrt, Disconnected::Zeros).unwrap();
+        let axes = [vec![None; 8], vec![Some(0); 6]].concat();
+        let many = tangents.batch(stack, &axes, &[0; 6]).unwrap();
+        agrees(&many, &format!("{stack} tangents of {rows} rows"));
+        let gradient = Program::record_many(&shapes, |x| f.eval(x)[..1].to_vec()).unwrap().grad(&wrt).unwrap();
+        let many = gradient.jvp_with(&wrt, Disconnected::Zeros).unwrap().batch(stack, &axes, &[0; 12]).unwrap();
+        agrees(&many, &format!("{stack} tangents of a gradient of {rows} rows"));
     }
 }
 

@@ -27,6 +27,9 @@ const ROWS: usize = 16;
 /// Rows from which a group is worth having.
 const MANY: usize = 64;
 
+/// Elements of a product over all rows, which every chunk of them gathers for itself.
+const GATHERED: usize = 1 << 13;
+
 /// Kernels behind the first one that are looked at: a group is found in constant time.
 const AHEAD: usize = 64;
 
@@ -203,23 +206,33 @@ impl Group {
         first: bool,
     ) -> Option<RowPart> {
         match kernel {
-            Kernel::MatMul(p) if is_slim(p) => {
+            Kernel::MatMul(p) if is_single(p) && p.n > 0 => {
                 let (a, b) = (by_rows.contains(&p.a.buffer), by_rows.contains(&p.b.buffer));
                 // Rows of what is made in the group, one behind the other.
-                let whole = |buffer: u32, offset: usize, stride: usize| {
-                    !by_rows.contains(&buffer) || (offset == 0 && stride * self.rows == buffers[buffer as usize].len)
+                let whole = |buffer: u32, offset: usize, stride: usize, rows: usize| {
+                    !by_rows.contains(&buffer) || (offset == 0 && stride * rows == buffers[buffer as usize].len)
                 };
-                let concerns = first || a || b || Some(p.a.buffer) == matrix;
-                if concerns && p.m == self.rows && !b && whole(p.a.buffer, p.a.offset, p.a.strides[0]) {
+                // A row of the group may be several of the product, such as of a stack that stands beside it.
+                let concerns = a || (p.m == self.rows && (first || Some(p.a.buffer) == matrix));
+                let each = p.m / self.rows;
+                let by_row = p.m == each * self.rows && each > 0 && whole(p.a.buffer, p.a.offset, p.a.strides[0], p.m);
+                if concerns && by_row && !b && is_slim(p) {
                     return Some(RowPart::Product {
                         product: p.clone(),
+                        each,
                         packed: p.packed_len::<E>(ROWS),
                         places: [None; 2],
                     });
                 }
-                let fits =
-                    whole(p.a.buffer, p.a.offset, p.a.strides[1]) && whole(p.b.buffer, p.b.offset, p.b.strides[0]);
-                ((a || b) && p.n <= NARROW && p.k == self.rows && fits && p.can_add_inner()).then(|| RowPart::Sum {
+                let fits = whole(p.a.buffer, p.a.offset, p.a.strides[1], p.k)
+                    && whole(p.b.buffer, p.b.offset, p.b.strides[0], p.k);
+                ((a || b)
+                    && p.n <= 2 * NARROW
+                    && p.m * p.n <= GATHERED
+                    && p.k == self.rows
+                    && fits
+                    && p.can_add_inner())
+                .then(|| RowPart::Sum {
                     product: p.clone(),
                     transposed: p.adds_transposed::<E>(ROWS),
                     places: [None; 2],

@@ -187,6 +187,10 @@ pub(super) struct Builder {
     fold: Fold,
     /// The checkpoint that is being put.
     checkpoint: u32,
+    /// Values with a stack in front that stands beside the rows of another one: that one.
+    pub(super) beside: FxHashMap<Place, Place>,
+    /// The same with the rows of the stack one behind the other.
+    pub(super) flat: FxHashMap<Place, Place>,
     /// Whether something else was put than what was given.
     pub(super) changed: bool,
     /// Whether zero times anything is zero.
@@ -201,6 +205,8 @@ impl Builder {
             splats: Vec::with_capacity(capacity),
             fold,
             checkpoint: 0,
+            beside: FxHashMap::default(),
+            flat: FxHashMap::default(),
             changed: false,
             finite: false,
         }

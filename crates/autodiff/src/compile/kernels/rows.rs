@@ -15,9 +15,9 @@ const FEWEST: usize = 32;
 /// A kernel that works on a range of rows. What stands in a place of its own is seen by the group alone.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Part {
-    /// Rows of a product, with so many elements of a copy of its right factor, if any; places of the left factor and of
-    /// the result.
-    Product { product: MatMul, packed: usize, places: [Place; 2] },
+    /// Rows of a product, so many for each of the group, with so many elements of a copy of its right factor, if any;
+    /// places of the left factor and of the result.
+    Product { product: MatMul, each: usize, packed: usize, places: [Place; 2] },
     /// A product whose inner axis are the rows: complete after the last block. Whether it is gathered as its transpose;
     /// places of the factors.
     Sum { product: MatMul, transposed: bool, places: [Place; 2] },
@@ -161,11 +161,12 @@ impl Rows {
                         let (late, after) = rest.split_at_mut(part.own_len());
                         rest = after;
                         match part {
-                            Part::Product { product, packed: 0, places } => {
-                                product.run_rows(bases, &near, *places, (from, to));
+                            Part::Product { product, each, packed: 0, places } => {
+                                product.run_rows(bases, &near, *places, (from * each, to * each));
                             }
-                            Part::Product { product, packed, places } => {
-                                product.run_packed(bases, &near, *places, &late[..*packed], (from, to));
+                            Part::Product { product, each, packed, places } => {
+                                let rows = (from * each, to * each);
+                                product.run_packed(bases, &near, *places, &late[..*packed], rows);
                             }
                             Part::Sum { product, transposed, places } => {
                                 let late = &mut late[..product.m * product.n];

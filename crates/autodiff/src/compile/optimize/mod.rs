@@ -9,6 +9,7 @@
 //! and factors merged: that is the rounding.
 
 mod assemble;
+mod beside;
 mod movement;
 mod pointwise;
 mod products;
@@ -35,6 +36,12 @@ pub(super) fn optimize(graph: &Graph, fold: Fold) -> Graph {
 impl Builder {
     /// Puts an op, or something cheaper with the same value.
     pub(super) fn emit(&mut self, op: &Op, args: &[Place]) -> Place {
+        if !self.beside.is_empty()
+            && let Some(place) = self.stay_beside(op, args)
+        {
+            self.changed = true;
+            return place;
+        }
         let cheaper = match (op, args) {
             (Op::Unary(op), &[x]) => self.unary(*op, x),
             (Op::Binary(op), &[a, b]) => self.binary(*op, a, b),

@@ -21,7 +21,7 @@ impl Builder {
     }
 
     /// One matrix that a whole stack repeats.
-    fn shared_matrix(&self, place: Place) -> Option<Place> {
+    pub(super) fn shared_matrix(&self, place: Place) -> Option<Place> {
         let y = self.repeated(place)?;
         let (shape, small) = (&self.node(place).shape, &self.node(y).shape);
         let rank = shape.len();
@@ -71,7 +71,7 @@ impl Builder {
                 let wide = self.emit(&Op::Reshape([k, stack * n][..].into()), &[moved]);
                 let product = self.emit(&Op::MatMul { ta, tb: false }, &[x, wide]);
                 let apart = self.emit(&Op::Reshape([m, stack, n][..].into()), &[product]);
-                let back = self.emit(&Op::Permute([1, 0, 2][..].into()), &[apart]);
+                let back = self.in_front(apart);
                 let shape: Shape = lead.iter().copied().chain([m, n]).collect();
                 return Some(self.emit(&Op::Reshape(shape), &[back]));
             }
