@@ -146,6 +146,17 @@ fn parts(c: &mut Criterion) {
     }
     group.finish();
 
+    let mut group = c.benchmark_group("stack_of_products_f64");
+    for [stack, m, k, n] in [[100, 4, 4, 4], [25, 10, 40, 40], [16, 32, 64, 64]] {
+        group.throughput(Throughput::Elements((stack * m * k * n) as u64));
+        let mut ready = Ready::new(&record(&[&[stack, m, k], &[stack, k, n]], |x| x[0].matmul(&x[1])));
+        group.bench_function(format!("{stack}_of_{m}x{k}x{n}"), |b| b.iter(|| ready.run()));
+        let mut ready =
+            Ready::new(&record(&[&[stack, m, k], &[stack, n, k]], |x| x[0].matmul(&x[1].permute(&[0, 2, 1]))));
+        group.bench_function(format!("{stack}_of_{m}x{k}x{n}_transposed"), |b| b.iter(|| ready.run()));
+    }
+    group.finish();
+
     let step = lotka_volterra();
     let gradient = step.vjp(&[0, 1, 2, 3, 4, 5]).expect("every input is used");
     let mut group = c.benchmark_group("lanes_lotka_volterra_vjp");

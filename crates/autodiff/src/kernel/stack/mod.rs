@@ -114,7 +114,7 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Stack<'_, E>, out: &mut [E]) {
             // What was copied for the item before is there still if it has the same factor.
             if copied != Some(item * p.b_step) {
                 if by_rows {
-                    copy_rows(b, p.b_strides[0], (n, padded), copy);
+                    copy_rows::<E, M>(b, p.b_strides[0], (n, padded), copy);
                 } else {
                     turn::columns::<E, M>(b, p.b_strides[1], (n, padded), copy);
                 }
@@ -140,13 +140,20 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Stack<'_, E>, out: &mut [E]) {
     }
 }
 
-/// Rows behind which nothing may be read, to rows of `padded` elements.
+/// Rows behind which nothing may be read, to rows of `padded` elements, whole registers.
 #[inline(always)]
-fn copy_rows<E: Math>(b: &[E], stride: usize, (width, padded): (usize, usize), into: &mut [MaybeUninit<E>]) {
+fn copy_rows<E: Math, M: Machine>(
+    b: &[E],
+    stride: usize,
+    (width, padded): (usize, usize),
+    into: &mut [MaybeUninit<E>],
+) {
+    let lanes = E::Register::<M>::LANES;
     for (k, into) in into.chunks_exact_mut(padded).enumerate() {
         let row = &b[k * stride..][..width];
-        for (j, into) in into.iter_mut().enumerate() {
-            into.write(row.get(j).copied().unwrap_or(E::from_f64(0.0)));
+        for (part, into) in row.chunks(lanes).zip(into.chunks_exact_mut(lanes)) {
+            // SAFETY: the part has so many elements, and a register's worth of room is written.
+            unsafe { E::Register::<M>::load_first(part.as_ptr(), part.len()).store(into.as_mut_ptr().cast()) };
         }
     }
 }
