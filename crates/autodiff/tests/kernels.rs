@@ -311,6 +311,42 @@ fn what_stands_between_large_products_agrees_by_blocks_of_rows() {
 }
 
 #[test]
+fn a_step_of_no_rows_changes_nothing() {
+    let f = Program::record_many(&[&[4096, 16], &[0, 4096], &[0, 16]], |x| {
+        let step = x[1].transpose().matmul(&x[2]);
+        vec![x[0] - step * 0.1, (step * x[0]).exp()]
+    })
+    .unwrap();
+    agrees(&f, "no rows");
+}
+
+#[test]
+fn a_large_matrix_is_read_once_however_many_columns_it_has() {
+    for (columns, classes) in [(10_000, 2), (1000, 12)] {
+        let shapes: [&[usize]; 3] = [&[100, columns], &[columns, classes], &[100, classes]];
+        let f = Program::record(&shapes, |x| {
+            let z = x[0].matmul(&x[1]);
+            x[0].transpose().matmul(&(z.tanh() - x[2]))
+        })
+        .unwrap();
+        agrees(&f, &format!("{columns} columns"));
+        let shown = f.compile::<f64>(CompileOptions::default()).explain();
+        assert!(shown.contains(&format!("at a time: matmul 100×{columns}×{classes}")), "{shown}");
+    }
+}
+
+#[test]
+fn rows_that_are_read_twice_by_one_product_stay_near() {
+    let f = Program::record_many(&[&[2000, 40], &[40, 24]], |x| {
+        let h = x[0].matmul(&x[1]).tanh();
+        let y = h.exp();
+        vec![h.transpose().matmul(&h), y.transpose().matmul(&(y + h))]
+    })
+    .unwrap();
+    agrees(&f, "hᵀ·h");
+}
+
+#[test]
 fn stacks_of_tangents_stay_beside_their_rows() {
     for (rows, widths, stack) in [(7, [5, 4, 3, 2], 3), (500, [90, 64, 20, 10], 4), (3, [1, 2, 2, 3], 1)] {
         let [a, b, c, d] = widths;

@@ -21,16 +21,16 @@ const WORTH: usize = 512 << 10;
 /// Bytes of a block's rows: they and what is made of them stay in the second cache.
 const BLOCK: usize = 512 << 10;
 
-/// Every block but the last has at least so many rows.
+/// A block has at least so many rows, but where rows end.
 const ROWS: usize = 16;
 
 /// Rows from which a group is worth having.
 const MANY: usize = 64;
 
-/// Elements of a product over all rows, which every chunk of them gathers for itself.
+/// Elements of a product over all rows, which every chunk of them gathers for itself, unless it spares a large factor.
 const GATHERED: usize = 1 << 13;
 
-/// Kernels behind the first one that are looked at: a group is found in constant time.
+/// Kernels, the first one among them, that are looked at: a group is found in constant time.
 const AHEAD: usize = 64;
 
 /// The kernels, those that gain from it joined; the order changes only where nothing depends on it.
@@ -89,7 +89,8 @@ fn by_matrix<E: Element>(kernel: &Kernel<E>) -> Option<Seed> {
 /// A walk that makes rows for a product by a small matrix, or such a product, that makes rows for others.
 fn by_rows<E: Element>(kernels: &[Kernel<E>], buffers: &[Buffer]) -> Option<Seed> {
     let rows = match kernels.first()? {
-        Kernel::MatMul(p) if is_slim(p) => p.m,
+        // Whole rows of the left factor, one behind the other.
+        Kernel::MatMul(p) if is_slim(p) && p.a.strides[1] == 1 => p.m,
         Kernel::Fused(walk) if walk.n * size_of::<E>() >= LARGE => {
             let written = kernels[0].buffers().1;
             kernels[1..].iter().find_map(|kernel| match kernel {
@@ -112,7 +113,7 @@ fn is_single(product: &MatMul) -> bool {
 
 /// Whether it can be run block by block: a wide one packs its factors, which costs more with each block.
 fn is_slim(product: &MatMul) -> bool {
-    is_single(product) && product.n > 0 && (product.n <= NARROW || product.is_by_small())
+    is_single(product) && product.n * product.k > 0 && (product.n <= NARROW || product.is_by_small())
 }
 
 /// Where each kernel goes.
@@ -190,10 +191,25 @@ impl Group {
             }
             group.fates.push(fate);
         }
+        group.leave_what_is_not_needed(kernels);
         group.passing = passing.difference(&by_rows).map(|&b| buffers[b as usize].len / rows).sum();
         group.made = by_rows;
         let gains = if matrix.is_some() { reads_of_matrix >= 2 } else { reread * size_of::<E>() >= WORTH };
         gains.then_some(group)
+    }
+
+    /// What the group does not need stays behind it: what is recomputed for later would only be kept for longer.
+    fn leave_what_is_not_needed<E: Element>(&mut self, kernels: &[Kernel<E>]) {
+        let mut needed: FxHashSet<u32> = FxHashSet::default();
+        for (fate, kernel) in self.fates.iter_mut().zip(kernels).rev() {
+            let (read, written) = kernel.buffers();
+            match fate {
+                Fate::Inside(_) => needed.extend(read),
+                Fate::Before if written.iter().any(|b| needed.contains(b)) => needed.extend(read),
+                Fate::Before => *fate = Fate::After,
+                Fate::After => {}
+            }
+        }
     }
 
     /// The kernel as a part of the group, if it can be one.
@@ -224,11 +240,12 @@ impl Group {
                         places: [None; 2],
                     });
                 }
+                let of_matrix = [p.a.buffer, p.b.buffer].map(Some).contains(&matrix);
                 let fits = whole(p.a.buffer, p.a.offset, p.a.strides[1], p.k)
                     && whole(p.b.buffer, p.b.offset, p.b.strides[0], p.k);
                 ((a || b)
                     && p.n <= 2 * NARROW
-                    && p.m * p.n <= GATHERED
+                    && (of_matrix || p.m * p.n <= GATHERED)
                     && p.k == self.rows
                     && fits
                     && p.can_add_inner())

@@ -19,7 +19,8 @@ use crate::program::Kind;
 /// The most elements of a row that is reduced within a block.
 pub(super) const LONGEST_ROW: usize = 8192;
 
-/// The most elements of a row that is all there is: a block of it holds few values in L1, and as much is read again.
+/// The most elements of a row that is all there is: a block of it holds few values in L1, and as much is read again; and
+/// what it sums (a loss, over as many rows) would be parted from what makes it.
 const LONGEST_SINGLE_ROW: usize = 256;
 
 /// The most elements of one of so many rows that are reduced within a block.

@@ -112,10 +112,24 @@ impl<'a, E> Near<'a, E> {
         Self::new(&mut [], 0)
     }
 
-    /// The first `n` elements of the rows that stand behind `at` elements of each row of the block.
-    #[allow(clippy::mut_from_ref, reason = "rows that are written are not read by the same kernel; see `Bases`")]
-    pub(super) fn rows(&self, at: usize, n: usize) -> &mut [E] {
-        self.data.part(at * self.block, n)
+    /// The start of `n` elements: the rows of the block that stand behind `at` elements of each.
+    pub(super) fn pointer(&self, at: usize, n: usize) -> *mut E {
+        let (from, start, len) = (at * self.block, self.data.base.start, self.data.base.len);
+        assert!(from <= len && n <= len - from, "a kernel reaches outside its block of rows");
+        start.wrapping_add(from)
+    }
+
+    /// The elements there, to read.
+    pub(super) fn read(&self, at: usize, n: usize) -> &[E] {
+        // SAFETY: inside the block, which belongs to this thread; a kernel does not write the rows that it reads.
+        unsafe { std::slice::from_raw_parts(self.pointer(at, n), n) }
+    }
+
+    /// The elements there, to write.
+    #[allow(clippy::mut_from_ref, reason = "a kernel takes what it writes once, and its places are disjoint")]
+    pub(super) fn write(&self, at: usize, n: usize) -> &mut [E] {
+        // SAFETY: as above, and nothing else of the kernel is there.
+        unsafe { std::slice::from_raw_parts_mut(self.pointer(at, n), n) }
     }
 }
 

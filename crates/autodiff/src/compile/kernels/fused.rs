@@ -225,8 +225,8 @@ impl Fused {
                     };
                     bases.pointer(buffer, offset as usize, all).wrapping_add(start)
                 }
-                Location::Near { at, level: Level::Row } => near.rows(at, (to - from) / self.columns).as_mut_ptr(),
-                Location::Near { at, .. } => near.rows(at, to - from).as_mut_ptr(),
+                Location::Near { at, level: Level::Row } => near.pointer(at, (to - from) / self.columns),
+                Location::Near { at, .. } => near.pointer(at, to - from),
             }));
         }
         let mut start = from;
@@ -243,8 +243,8 @@ impl Fused {
             }
             debug_assert!(n.is_multiple_of(self.columns), "a block ends inside a row");
             let rows = n / self.columns;
-            // SAFETY: a register points to a slot of `block ≥ n` elements, or into a buffer whose remaining length was
-            // checked for the whole domain above. A result never shares its slot with an argument, and a buffer that is
+            // SAFETY: a register points to a slot of `block ≥ n` elements, or into a buffer or rows near by whose length was
+            // checked for all of the range above. A result never shares its slot with an argument, and a buffer that is
             // written here is read only through the register it is written by. What a load found in place is not written.
             let read =
                 |register: u32, n: usize| unsafe { std::slice::from_raw_parts(pointers[register as usize].get().0, n) };

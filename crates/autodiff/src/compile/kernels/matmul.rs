@@ -33,7 +33,7 @@ pub(in super::super) struct MatMul {
     pub(in super::super) n: usize,
     pub(in super::super) a: Source,
     pub(in super::super) b: Source,
-    /// The stack's shape.
+    /// The stack's shape, without axes of length 1 and with those joined that step alike.
     pub(in super::super) lead: Shape,
     pub(in super::super) out: u32,
     /// Only for a single product that [is blocked](MatMul::is_blocked).
@@ -154,11 +154,11 @@ impl MatMul {
         (from, to): (usize, usize),
     ) -> (&'a [E], &'a mut [E]) {
         let a = match a {
-            Some(at) => &*near.rows(at, (to - from) * self.a.strides[0]),
+            Some(at) => near.read(at, (to - from) * self.a.strides[0]),
             None => &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[0]..],
         };
         let out = match out {
-            Some(at) => near.rows(at, (to - from) * self.n),
+            Some(at) => near.write(at, (to - from) * self.n),
             None => bases.write(self.out, from * self.n, (to - from) * self.n),
         };
         (a, out)
@@ -244,13 +244,13 @@ impl MatMul {
     ) {
         let table = E::kernels();
         let a = match a {
-            Some(at) => &*near.rows(at, (to - from) * self.a.strides[1]),
+            Some(at) => near.read(at, (to - from) * self.a.strides[1]),
             None => &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[1]..],
         };
         // The row behind the last one may be another thread's, and just being written.
         let end = if to > from { (to - from - 1) * self.b.strides[0] + self.n } else { 0 };
         let b = match b {
-            Some(at) => &*near.rows(at, end),
+            Some(at) => near.read(at, end),
             None => &bases.read_all(self.b.buffer)[self.b.offset + from * self.b.strides[0]..][..end],
         };
         if self.n == 1 {

@@ -39,7 +39,7 @@ pub(super) enum Kernel<E> {
 
 /// Room for one kernel at a time, sized when compiling.
 pub(super) struct Scratch<E> {
-    /// Blocks, and single numbers.
+    /// Blocks, single numbers, and rows that only a group sees.
     pub(super) slots: Arena<E>,
     /// What belongs to a chunk: what late reductions gather, and copies of factors.
     pub(super) late: Arena<E>,
