@@ -66,6 +66,22 @@ fn a_compiled_gradient_takes_less_memory_and_more_flops() {
 }
 
 #[test]
+fn what_is_recomputed_later_is_not_moved_before_rows_that_run_by_blocks() {
+    fn narrow<'t>(x: &[Var<'t, Abstract>]) -> Var<'t, Abstract> {
+        x[0] + x[0].matmul(&x[1]).tanh().matmul(&x[2]).tanh().matmul(&x[3])
+    }
+    let (rows, segments) = (1000, 12);
+    let program = Program::record(&[&[rows, 256], &[256, 32], &[32, 32], &[32, 256]], |v| {
+        let end = (0..segments).fold(v[0], |x, _| checkpoint(&[&x, &v[1], &v[2], &v[3]], narrow).unwrap());
+        end.square().sum_all()
+    });
+    let compiled = program.unwrap().grad(&[0, 1, 2, 3]).unwrap().compile::<f64>(CompileOptions::default().threads(1));
+    // The boundaries between segments, the cotangent that comes and the one that goes, and what is inside of one.
+    let boundary = rows * 256 * size_of::<f64>();
+    assert!(compiled.peak_bytes() < (segments + 3) * boundary, "{} boundaries", compiled.peak_bytes() / boundary);
+}
+
+#[test]
 fn several_outputs_share_one_evaluation_when_compiled() {
     let two = Program::record_many(&[&[4]], |x| vec![x[0].sin().exp(), x[0].sin().cos()]).unwrap();
     let program = Program::record(&[&[4]], |x| {

@@ -89,7 +89,7 @@ fn random_programs_by_blocks_of_rows_agree_with_the_interpreter() {
                 assert!((a - b).abs() <= 1e-12 * scale, "seed {seed}, output {i}: {a} is not {b}");
             }
         }
-        for threads in [2, 3] {
+        for threads in [2, 3, 20] {
             let same = run(threads)
                 .iter()
                 .zip(&one)

@@ -21,7 +21,7 @@ const WORTH: usize = 512 << 10;
 /// Bytes of a block's rows: they and what is made of them stay in the second cache.
 const BLOCK: usize = 512 << 10;
 
-/// A block has at least so many rows, but where rows end.
+/// A block has about so many rows at least.
 const ROWS: usize = 16;
 
 /// Rows from which a group is worth having.
@@ -33,6 +33,13 @@ const GATHERED: usize = 1 << 13;
 /// Kernels, the first one among them, that are looked at: a group is found in constant time.
 const AHEAD: usize = 64;
 
+/// A kernel, and the buffers that it reads and writes.
+struct Item<E> {
+    kernel: Kernel<E>,
+    read: Vec<u32>,
+    written: Vec<u32>,
+}
+
 /// The kernels, those that gain from it joined; the order changes only where nothing depends on it.
 pub(super) fn share_rows<E: Element>(
     kernels: Vec<Kernel<E>>,
@@ -41,17 +48,23 @@ pub(super) fn share_rows<E: Element>(
     threads: usize,
 ) -> Vec<Kernel<E>> {
     let mut reads = vec![0; buffers.len()];
-    let read = kernels.iter().flat_map(|kernel| kernel.buffers().0);
-    read.chain(outputs.iter().copied()).for_each(|buffer| reads[buffer as usize] += 1);
-    let shared = Shared { buffers, reads, threads };
+    outputs.iter().for_each(|&buffer| reads[buffer as usize] += 1);
     let mut done: Vec<Kernel<E>> = Vec::with_capacity(kernels.len());
-    let mut left: VecDeque<Kernel<E>> = kernels.into();
+    let mut left: VecDeque<Item<E>> = kernels
+        .into_iter()
+        .map(|kernel| {
+            let (read, written) = kernel.buffers();
+            read.iter().for_each(|&buffer| reads[buffer as usize] += 1);
+            Item { kernel, read, written }
+        })
+        .collect();
+    let shared = Shared { buffers, reads, threads };
     while !left.is_empty() {
         let near = left.len().min(AHEAD);
         let near = &left.make_contiguous()[..near];
         match Group::find(near, buffers) {
             Some(group) => group.apply(&mut left, &mut done, &shared),
-            None => done.extend(left.pop_front()),
+            None => done.extend(left.pop_front().map(|item| item.kernel)),
         }
     }
     done
@@ -77,7 +90,7 @@ struct Seed {
 fn by_matrix<E: Element>(kernel: &Kernel<E>) -> Option<Seed> {
     match kernel {
         Kernel::MatMul(p)
-            if is_single(p) && p.n > 0 && p.n <= NARROW && p.m * p.k * size_of::<E>() >= LARGE && p.m >= MANY =>
+            if p.is_single() && p.n > 0 && p.n <= NARROW && p.m * p.k * size_of::<E>() >= LARGE && p.m >= MANY =>
         {
             // Whole rows, one behind the other.
             (p.a.strides[1] == 1).then_some(Seed { rows: p.m, matrix: Some(p.a.buffer) })
@@ -87,14 +100,14 @@ fn by_matrix<E: Element>(kernel: &Kernel<E>) -> Option<Seed> {
 }
 
 /// A walk that makes rows for a product by a small matrix, or such a product, that makes rows for others.
-fn by_rows<E: Element>(kernels: &[Kernel<E>], buffers: &[Buffer]) -> Option<Seed> {
-    let rows = match kernels.first()? {
+fn by_rows<E: Element>(items: &[Item<E>], buffers: &[Buffer]) -> Option<Seed> {
+    let (first, later) = items.split_first()?;
+    let rows = match &first.kernel {
         // Whole rows of the left factor, one behind the other.
         Kernel::MatMul(p) if is_slim(p) && p.a.strides[1] == 1 => p.m,
         Kernel::Fused(walk) if walk.n * size_of::<E>() >= LARGE => {
-            let written = kernels[0].buffers().1;
-            kernels[1..].iter().find_map(|kernel| match kernel {
-                Kernel::MatMul(p) if is_slim(p) && written.contains(&p.a.buffer) => {
+            later.iter().find_map(|item| match &item.kernel {
+                Kernel::MatMul(p) if is_slim(p) && first.written.contains(&p.a.buffer) => {
                     let whole = p.a.offset == 0 && p.m * p.a.strides[0] == buffers[p.a.buffer as usize].len;
                     (whole && p.a.strides[1] == 1 && walk.n.is_multiple_of(p.m)).then_some(p.m)
                 }
@@ -106,22 +119,35 @@ fn by_rows<E: Element>(kernels: &[Kernel<E>], buffers: &[Buffer]) -> Option<Seed
     (rows >= MANY).then_some(Seed { rows, matrix: None })
 }
 
-/// Whether it is one product, and nothing but a product.
-fn is_single(product: &MatMul) -> bool {
-    product.lead.iter().all(|&n| n == 1) && product.start.is_none()
-}
-
 /// Whether it can be run block by block: a wide one packs its factors, which costs more with each block.
 fn is_slim(product: &MatMul) -> bool {
-    is_single(product) && product.n * product.k > 0 && (product.n <= NARROW || product.is_by_small())
+    product.is_single() && product.n * product.k > 0 && (product.n <= NARROW || product.is_by_small())
+}
+
+/// What a kernel is to the group.
+#[derive(Clone, Copy)]
+enum Member {
+    /// So many rows of the product for each of the group, and elements of a copy of the right factor.
+    Product {
+        each: usize,
+        packed: usize,
+    },
+    Sum {
+        transposed: bool,
+    },
+    /// So many elements for each row.
+    Walk {
+        columns: usize,
+    },
 }
 
 /// Where each kernel goes.
+#[derive(Clone, Copy)]
 enum Fate {
-    /// Needs nothing of the group.
+    /// Needs nothing of the group, which needs it.
     Before,
-    Inside(Box<RowPart>),
-    /// Needs something that is only complete after the group.
+    Inside(Member),
+    /// Needs something that is only complete after the group, or is not needed by it.
     After,
 }
 
@@ -136,145 +162,131 @@ struct Group {
 
 impl Group {
     /// The group that starts with the first kernel, if there is one that gains.
-    fn find<E: Element>(kernels: &[Kernel<E>], buffers: &[Buffer]) -> Option<Self> {
-        let by_matrix = by_matrix(kernels.first()?).and_then(|seed| Self::collect(seed, kernels, buffers));
-        by_matrix.or_else(|| Self::collect(by_rows(kernels, buffers)?, kernels, buffers))
+    fn find<E: Element>(items: &[Item<E>], buffers: &[Buffer]) -> Option<Self> {
+        let by_matrix = by_matrix(&items.first()?.kernel).and_then(|seed| Self::collect(seed, items, buffers));
+        by_matrix.or_else(|| Self::collect(by_rows(items, buffers)?, items, buffers))
     }
 
     /// All that can be in a group with the first kernel, if it reads its factor at least twice, or enough of its own.
-    fn collect<E: Element>(seed: Seed, kernels: &[Kernel<E>], buffers: &[Buffer]) -> Option<Self> {
+    fn collect<E: Element>(seed: Seed, items: &[Item<E>], buffers: &[Buffer]) -> Option<Self> {
         let Seed { rows, matrix } = seed;
-        let mut group = Self { fates: Vec::with_capacity(kernels.len()), rows, made: FxHashSet::default(), passing: 0 };
-        // Buffers that are made row by row in the group, and those that are complete only after it.
-        let (mut by_rows, mut late) = (FxHashSet::default(), FxHashSet::default());
-        let mut reads_of_matrix = 0;
-        // Elements that are read as they were made, and those of a row, made or read.
-        let (mut reread, mut passing) = (0, FxHashSet::<u32>::default());
-        for (i, kernel) in kernels.iter().enumerate() {
-            let (read, written) = kernel.buffers();
+        let mut group = Self { fates: Vec::with_capacity(items.len()), rows, made: FxHashSet::default(), passing: 0 };
+        // Buffers that are complete only after the group, and those that pass through it.
+        let (mut late, mut passing) = (FxHashSet::default(), FxHashSet::default());
+        let (mut reads_of_matrix, mut reread) = (0, 0);
+        for (i, item) in items.iter().enumerate() {
+            let (read, written) = (&item.read, &item.written);
+            let own = || read.iter().filter(|b| group.made.contains(*b));
             let fate = if read.iter().any(|b| late.contains(b)) {
                 Fate::After
             } else {
-                let inside = read.iter().any(|b| by_rows.contains(b));
-                match group.part(kernel, buffers, &by_rows, matrix, i == 0) {
-                    Some(part) => Fate::Inside(Box::new(part)),
-                    None if inside => Fate::After,
+                match group.member(item, buffers, matrix, i == 0) {
+                    Some(member) => Fate::Inside(member),
+                    None if own().next().is_some() => Fate::After,
                     None => Fate::Before,
                 }
             };
-            match &fate {
+            match fate {
                 Fate::Before => {}
                 Fate::After => late.extend(written),
-                Fate::Inside(part) => {
-                    match &**part {
-                        RowPart::Product { product: p, .. } => passing.extend([p.a.buffer]),
-                        RowPart::Sum { product: p, .. } => passing.extend([p.a.buffer, p.b.buffer]),
-                        RowPart::Walk { .. } => {
+                Fate::Inside(member) => {
+                    reread += own().map(|&b| buffers[b as usize].len).sum::<usize>();
+                    match &item.kernel {
+                        Kernel::MatMul(p) => {
+                            let factors = [p.a.buffer, p.b.buffer];
+                            reads_of_matrix += factors.iter().filter(|&&b| Some(b) == matrix).count();
+                            if matches!(member, Member::Sum { .. }) {
+                                passing.extend(factors);
+                                late.insert(p.out);
+                            } else {
+                                passing.insert(p.a.buffer);
+                                group.made.insert(p.out);
+                            }
+                        }
+                        Kernel::Fused(walk) => {
                             passing.extend(read.iter().filter(|&&b| buffers[b as usize].len >= rows));
+                            late.extend(walk.lates.iter().map(|l| l.out));
+                            group.made.extend(written.iter().filter(|b| !late.contains(*b)));
                         }
-                    }
-                    reread +=
-                        read.iter().filter(|b| by_rows.contains(*b)).map(|&b| buffers[b as usize].len).sum::<usize>();
-                    match &**part {
-                        RowPart::Sum { .. } => late.extend(written),
-                        RowPart::Product { .. } => by_rows.extend(written),
-                        RowPart::Walk { walk, .. } => {
-                            let lates: Vec<u32> = walk.lates.iter().map(|l| l.out).collect();
-                            by_rows.extend(written.into_iter().filter(|b| !lates.contains(b)));
-                            late.extend(lates);
-                        }
-                    }
-                    if let RowPart::Product { product: p, .. } | RowPart::Sum { product: p, .. } = &**part {
-                        reads_of_matrix += [p.a.buffer, p.b.buffer].iter().filter(|&&b| Some(b) == matrix).count();
+                        _ => unreachable!("members are products and walks"),
                     }
                 }
             }
             group.fates.push(fate);
         }
-        group.leave_what_is_not_needed(kernels);
-        group.passing = passing.difference(&by_rows).map(|&b| buffers[b as usize].len / rows).sum();
-        group.made = by_rows;
         let gains = if matrix.is_some() { reads_of_matrix >= 2 } else { reread * size_of::<E>() >= WORTH };
-        gains.then_some(group)
+        if !gains {
+            return None;
+        }
+        group.leave_what_is_not_needed(items);
+        group.passing = passing.difference(&group.made).map(|&b| buffers[b as usize].len / rows).sum();
+        Some(group)
     }
 
     /// What the group does not need stays behind it: what is recomputed for later would only be kept for longer.
-    fn leave_what_is_not_needed<E: Element>(&mut self, kernels: &[Kernel<E>]) {
+    fn leave_what_is_not_needed<E: Element>(&mut self, items: &[Item<E>]) {
         let mut needed: FxHashSet<u32> = FxHashSet::default();
-        for (fate, kernel) in self.fates.iter_mut().zip(kernels).rev() {
-            let (read, written) = kernel.buffers();
+        for (fate, item) in self.fates.iter_mut().zip(items).rev() {
             match fate {
-                Fate::Inside(_) => needed.extend(read),
-                Fate::Before if written.iter().any(|b| needed.contains(b)) => needed.extend(read),
+                Fate::Inside(_) => needed.extend(&item.read),
+                Fate::Before if item.written.iter().any(|b| needed.contains(b)) => needed.extend(&item.read),
                 Fate::Before => *fate = Fate::After,
                 Fate::After => {}
             }
         }
     }
 
-    /// The kernel as a part of the group, if it can be one.
-    fn part<E: Element>(
+    /// What the kernel can be to the group, if it has to do with it.
+    fn member<E: Element>(
         &self,
-        kernel: &Kernel<E>,
+        item: &Item<E>,
         buffers: &[Buffer],
-        by_rows: &FxHashSet<u32>,
         matrix: Option<u32>,
         first: bool,
-    ) -> Option<RowPart> {
-        match kernel {
-            Kernel::MatMul(p) if is_single(p) && p.n > 0 => {
-                let (a, b) = (by_rows.contains(&p.a.buffer), by_rows.contains(&p.b.buffer));
+    ) -> Option<Member> {
+        match &item.kernel {
+            Kernel::MatMul(p) if p.is_single() && p.n > 0 => {
+                let (a, b) = (self.made.contains(&p.a.buffer), self.made.contains(&p.b.buffer));
                 // Rows of what is made in the group, one behind the other.
                 let whole = |buffer: u32, offset: usize, stride: usize, rows: usize| {
-                    !by_rows.contains(&buffer) || (offset == 0 && stride * rows == buffers[buffer as usize].len)
+                    !self.made.contains(&buffer) || (offset == 0 && stride * rows == buffers[buffer as usize].len)
                 };
                 // A row of the group may be several of the product, such as of a stack that stands beside it.
                 let concerns = a || (p.m == self.rows && (first || Some(p.a.buffer) == matrix));
                 let each = p.m / self.rows;
                 let by_row = p.m == each * self.rows && each > 0 && whole(p.a.buffer, p.a.offset, p.a.strides[0], p.m);
                 if concerns && by_row && !b && is_slim(p) {
-                    return Some(RowPart::Product {
-                        product: p.clone(),
-                        each,
-                        packed: p.packed_len::<E>(ROWS),
-                        places: [None; 2],
-                    });
+                    return Some(Member::Product { each, packed: p.packed_len::<E>(ROWS) });
                 }
                 let of_matrix = [p.a.buffer, p.b.buffer].map(Some).contains(&matrix);
+                let small = p.n <= 2 * NARROW && (of_matrix || p.m * p.n <= GATHERED);
                 let fits = whole(p.a.buffer, p.a.offset, p.a.strides[1], p.k)
                     && whole(p.b.buffer, p.b.offset, p.b.strides[0], p.k);
-                ((a || b)
-                    && p.n <= 2 * NARROW
-                    && (of_matrix || p.m * p.n <= GATHERED)
-                    && p.k == self.rows
-                    && fits
-                    && p.can_add_inner())
-                .then(|| RowPart::Sum {
-                    product: p.clone(),
-                    transposed: p.adds_transposed::<E>(ROWS),
-                    places: [None; 2],
-                })
+                ((a || b) && p.k == self.rows && small && fits && p.can_add_inner())
+                    .then(|| Member::Sum { transposed: p.adds_transposed::<E>(ROWS) })
             }
             Kernel::Fused(walk) if walk.n > 0 && walk.n.is_multiple_of(self.rows) => {
                 let columns = walk.n / self.rows;
-                let reads_rows = first || kernel.buffers().0.iter().any(|b| by_rows.contains(b));
-                (reads_rows && columns.is_multiple_of(walk.columns) && self.is_aligned(walk, buffers, by_rows))
-                    .then(|| RowPart::Walk { walk: walk.clone(), columns })
+                let concerns = first || item.read.iter().any(|b| self.made.contains(b));
+                (concerns && columns.is_multiple_of(walk.columns) && self.is_aligned(walk, buffers))
+                    .then_some(Member::Walk { columns })
             }
             _ => None,
         }
     }
 
     /// Whether a walk reads what is made in the group row by row, as it is made.
-    fn is_aligned(&self, walk: &Fused, buffers: &[Buffer], by_rows: &FxHashSet<u32>) -> bool {
+    fn is_aligned(&self, walk: &Fused, buffers: &[Buffer]) -> bool {
+        let made = |buffer: u32| self.made.contains(&buffer);
         let rows = (self.rows, walk.n / self.rows);
-        let loads =
-            walk.loads.iter().all(|load| {
-                !by_rows.contains(&load.buffer) || load.is_by_rows(rows, buffers[load.buffer as usize].len / self.rows)
-            }) && walk.gathers.iter().all(|g| !by_rows.contains(&g.source) && !by_rows.contains(&g.place.indices))
-                && walk.scatters.is_empty();
+        let loads = walk
+            .loads
+            .iter()
+            .all(|load| !made(load.buffer) || load.is_by_rows(rows, buffers[load.buffer as usize].len / self.rows))
+            && walk.gathers.iter().all(|g| !made(g.source) && !made(g.place.indices))
+            && walk.scatters.is_empty();
         let direct = walk.locations.iter().all(|location| match location {
-            Location::Buffer { buffer, offset, level } if by_rows.contains(buffer) => {
+            Location::Buffer { buffer, offset, level } if made(*buffer) => {
                 let all = if *level == super::fuse::Level::Row { walk.n / walk.columns } else { walk.n };
                 *offset == 0 && buffers[*buffer as usize].len == all
             }
@@ -285,25 +297,37 @@ impl Group {
 
     /// Takes the group's kernels from those that are left: puts what comes before it and the group into `done`, and leaves
     /// what comes after it.
-    fn apply<E: Element>(self, left: &mut VecDeque<Kernel<E>>, done: &mut Vec<Kernel<E>>, shared: &Shared<'_>) {
+    fn apply<E: Element>(self, left: &mut VecDeque<Item<E>>, done: &mut Vec<Kernel<E>>, shared: &Shared<'_>) {
         let Self { fates, rows, made, passing } = self;
         let (mut parts, mut after) = (Vec::new(), Vec::new());
-        for (kernel, fate) in left.drain(..fates.len()).zip(fates) {
+        for (item, fate) in left.drain(..fates.len()).zip(fates) {
             match fate {
-                Fate::Before => done.push(kernel),
-                Fate::Inside(part) => parts.push(*part),
-                Fate::After => after.push(kernel),
+                Fate::Before => done.push(item.kernel),
+                Fate::Inside(member) => parts.push(part(item.kernel, member)),
+                Fate::After => after.push(item),
             }
         }
         let len = |buffer: u32| shared.buffers[buffer as usize].len / rows;
-        let near = near::place(&mut parts, |b| made.contains(&b).then(|| len(b)), &shared.reads);
-        let seen: usize = made.iter().filter(|b| !near.0.contains(b)).map(|&b| len(b)).sum();
-        let row = passing + seen + near.1;
-        // Of whole cache lines, however little there is of a row.
-        let block = (BLOCK / size_of::<E>() / row.max(1)).clamp(ROWS, 512).min(rows) & !(ROWS - 1);
-        done.push(Kernel::Rows(Rows::new(parts, near, (rows, block), shared.threads)));
-        for kernel in after.into_iter().rev() {
-            left.push_front(kernel);
+        let own = near::place(&mut parts, |b| made.contains(&b).then(|| len(b)), &shared.reads);
+        let seen: usize = made.iter().filter(|b| !own.buffers.contains(b)).map(|&b| len(b)).sum();
+        let row = passing + seen + own.row;
+        let block = (BLOCK / size_of::<E>() / row.max(1)).clamp(ROWS, 512);
+        done.push(Kernel::Rows(Rows::new(parts, own, (rows, block), shared.threads)));
+        for item in after.into_iter().rev() {
+            left.push_front(item);
         }
+    }
+}
+
+/// The kernel as a part of the group.
+fn part<E: Element>(kernel: Kernel<E>, member: Member) -> RowPart {
+    let places = [None; 2];
+    match (kernel, member) {
+        (Kernel::MatMul(product), Member::Product { each, packed }) => {
+            RowPart::Product { product, each, packed, places }
+        }
+        (Kernel::MatMul(product), Member::Sum { transposed }) => RowPart::Sum { product, transposed, places },
+        (Kernel::Fused(walk), Member::Walk { columns }) => RowPart::Walk { walk, columns },
+        _ => unreachable!("members are products and walks"),
     }
 }

@@ -53,10 +53,7 @@ pub(super) fn join_sums<E: Element>(lowered: &mut Lowered<E>, outputs: &[u32]) {
 
 /// Whether a product is a large one, and its result too.
 fn is_candidate(product: &MatMul) -> bool {
-    product.start.is_none()
-        && product.is_blocked()
-        && product.m * product.n >= LARGE
-        && product.lead.iter().all(|&n| n == 1)
+    product.is_single() && product.is_blocked() && product.m * product.n >= LARGE
 }
 
 /// If all that a walk does is a sum: what may be the product's start, the buffer of the product and that of the result,

@@ -5,6 +5,14 @@ use super::kernels::{Location, RowPart};
 use super::plan::Gaps;
 use rustc_hash::FxHashMap;
 
+/// What only a group sees.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Own {
+    pub(super) buffers: Vec<u32>,
+    /// The elements that they take of each row of a block.
+    pub(super) row: usize,
+}
+
 /// The life of a buffer, by the parts of a group.
 struct Life {
     /// Elements of a row.
@@ -15,9 +23,9 @@ struct Life {
     at: usize,
 }
 
-/// Gives places to what no other kernel reads: the buffers, and the elements that they take of a row. `made` gives the
-/// elements of a row of what is made in the group row by row; `reads` is how often each buffer is read at all.
-pub(super) fn place(parts: &mut [RowPart], made: impl Fn(u32) -> Option<usize>, reads: &[usize]) -> (Vec<u32>, usize) {
+/// Gives places to what no other kernel reads. `made` gives the elements of a row of what is made in the group row by row;
+/// `reads` is how often each buffer is read at all.
+pub(super) fn place(parts: &mut [RowPart], made: impl Fn(u32) -> Option<usize>, reads: &[usize]) -> Own {
     let mut lives: FxHashMap<u32, Life> = FxHashMap::default();
     for (i, part) in parts.iter().enumerate() {
         let (read, written) = part.buffers();
@@ -72,5 +80,5 @@ pub(super) fn place(parts: &mut [RowPart], made: impl Fn(u32) -> Option<usize>, 
             }
         }
     }
-    (order, gaps.total)
+    Own { buffers: order, row: gaps.total }
 }

@@ -75,7 +75,6 @@ impl Fused {
     }
 
     /// Roughly the time of a run, in multiply-adds.
-    #[cfg(feature = "parallel")]
     pub(super) fn work(&self) -> u64 {
         let each = |i: &Instr| if i.is_row() { self.n / self.columns } else { self.n } * i.weight();
         self.code.iter().map(each).sum::<usize>() as u64

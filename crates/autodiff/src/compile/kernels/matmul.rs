@@ -54,6 +54,11 @@ impl MatMul {
         (read.into_iter().flatten().collect(), vec![self.out])
     }
 
+    /// Whether it is one product, and nothing but a product.
+    pub(in super::super) fn is_single(&self) -> bool {
+        self.start.is_none() && self.lead.iter().all(|&n| n == 1)
+    }
+
     /// Whether a single product of this size is left to [`gemm`](crate::tensor::gemm), whichever way its factors stand.
     pub(in super::super) fn is_blocked(&self) -> bool {
         self.m > NARROW && self.n > NARROW && self.m * self.n * self.k > tiny_turned(self.m)
@@ -142,7 +147,7 @@ impl MatMul {
 }
 
 /// Where a block's rows stand that only the kernels of a group see, if they do: behind so many elements of each row.
-pub(in super::super) type Place = Option<usize>;
+pub(in super::super) type NearAt = Option<usize>;
 
 impl MatMul {
     /// The rows of the left factor from `from` to `to`, and room for those of the result; for a single product.
@@ -150,7 +155,7 @@ impl MatMul {
         &self,
         bases: &'a Bases<E>,
         near: &'a Near<'_, E>,
-        [a, out]: [Place; 2],
+        [a, out]: [NearAt; 2],
         (from, to): (usize, usize),
     ) -> (&'a [E], &'a mut [E]) {
         let a = match a {
@@ -169,7 +174,7 @@ impl MatMul {
         &self,
         bases: &Bases<E>,
         near: &Near<'_, E>,
-        places: [Place; 2],
+        places: [NearAt; 2],
         (from, to): (usize, usize),
     ) {
         let (a, out) = self.rows(bases, near, places, (from, to));
@@ -208,7 +213,7 @@ impl MatMul {
         &self,
         bases: &Bases<E>,
         near: &Near<'_, E>,
-        places: [Place; 2],
+        places: [NearAt; 2],
         packed: &[E],
         (from, to): (usize, usize),
     ) {
@@ -237,7 +242,7 @@ impl MatMul {
         &self,
         bases: &Bases<E>,
         near: &Near<'_, E>,
-        [a, b]: [Place; 2],
+        [a, b]: [NearAt; 2],
         transposed: bool,
         (from, to): (usize, usize),
         out: &mut [E],

@@ -88,7 +88,7 @@ impl<E: Element> Kernel<E> {
         match self {
             Self::Fused(kernel) if kernel.chunks > 1 => kernel.work(),
             Self::MatMul(kernel) => kernel.flops() / 2,
-            Self::Rows(kernel) => kernel.flops() / 2,
+            Self::Rows(kernel) => kernel.work(),
             _ => 0,
         }
     }

@@ -2,7 +2,8 @@
 //! a block, and the rows of a large factor, are near when the next one reads them.
 
 use super::super::memory::{self, Bases, Near, Shared};
-use super::matmul::Place;
+use super::super::near::Own;
+use super::matmul::NearAt;
 use super::{Fused, MatMul, Scratch, for_each_chunk, thread_index};
 use crate::scalar::Element;
 
@@ -17,10 +18,10 @@ const FEWEST: usize = 32;
 pub(in super::super) enum Part {
     /// Rows of a product, so many for each of the group, with so many elements of a copy of its right factor, if any;
     /// places of the left factor and of the result.
-    Product { product: MatMul, each: usize, packed: usize, places: [Place; 2] },
+    Product { product: MatMul, each: usize, packed: usize, places: [NearAt; 2] },
     /// A product whose inner axis are the rows: complete after the last block. Whether it is gathered as its transpose;
     /// places of the factors.
-    Sum { product: MatMul, transposed: bool, places: [Place; 2] },
+    Sum { product: MatMul, transposed: bool, places: [NearAt; 2] },
     /// A walk over so many elements a row.
     Walk { walk: Fused, columns: usize },
 }
@@ -52,6 +53,13 @@ impl Part {
         }
     }
 
+    fn work(&self) -> u64 {
+        match self {
+            Self::Product { product, .. } | Self::Sum { product, .. } => product.flops() / 2,
+            Self::Walk { walk, .. } => walk.work(),
+        }
+    }
+
     fn describe(&self) -> String {
         match self {
             Self::Product { product, .. } | Self::Sum { product, .. } => product.describe(),
@@ -64,31 +72,39 @@ impl Part {
 #[derive(Clone, Debug)]
 pub(in super::super) struct Rows {
     parts: Vec<Part>,
-    /// Buffers that only the group sees, and the elements that they take of each row of a block.
-    near: (Vec<u32>, usize),
-    /// Rows of a block.
-    block: usize,
+    own: Own,
     rows: usize,
     /// Chunks of rows that threads may share; by size alone, so that the result does not depend on the threads.
     chunks: usize,
-    /// Threads that need a scratch of their own.
-    scratch: usize,
+    /// Rows of a chunk, and of a block of it.
+    per_chunk: usize,
+    block: usize,
+    threads: usize,
 }
 
 impl Rows {
-    pub(in super::super) fn new(
-        parts: Vec<Part>,
-        near: (Vec<u32>, usize),
-        (rows, block): (usize, usize),
-        threads: usize,
-    ) -> Self {
-        let mut kernel = Self { parts, near, block, rows, chunks: 1, scratch: 1 };
+    /// The parts, by blocks of at most so many rows.
+    pub(in super::super) fn new(parts: Vec<Part>, own: Own, (rows, most): (usize, usize), threads: usize) -> Self {
+        let mut kernel = Self { parts, own, rows, chunks: 1, per_chunk: rows, block: rows, threads };
         let late = kernel.own_len();
         // What is gathered in every chunk must be small beside the work.
-        let work = usize::try_from(kernel.flops()).unwrap_or(usize::MAX);
-        kernel.chunks = (work >> 18).clamp(1, 8).min(work / (64 * late).max(1)).min(rows / FEWEST).max(1);
-        kernel.scratch = if kernel.chunks > 1 { threads } else { 1 };
+        let work = usize::try_from(kernel.work()).unwrap_or(usize::MAX);
+        kernel.chunks = (work >> 17).clamp(1, 16).min(work / (32 * late).max(1)).min(rows / FEWEST).max(1);
+        // Chunks as equal as can be, and so the blocks of a chunk: of whole cache lines, however little there is of a row.
+        kernel.per_chunk = rows.div_ceil(kernel.chunks).next_multiple_of(LINE);
+        kernel.chunks = rows.div_ceil(kernel.per_chunk);
+        kernel.block = kernel.per_chunk.div_ceil(kernel.per_chunk.div_ceil(most)).next_multiple_of(LINE);
         kernel
+    }
+
+    /// Threads that need a scratch of their own.
+    fn scratch(&self) -> usize {
+        self.chunks.min(self.threads).max(1)
+    }
+
+    /// The work of a run, in multiply-adds.
+    pub(super) fn work(&self) -> u64 {
+        self.parts.iter().map(Part::work).sum()
     }
 
     fn own_len(&self) -> usize {
@@ -105,13 +121,13 @@ impl Rows {
     /// Elements of blocks, of rows that only the group sees, and registers that one thread needs.
     fn own_sizes(&self) -> (usize, usize, usize) {
         let slots = self.walks().map(|walk| walk.slots * walk.block).max().unwrap_or(0).next_multiple_of(LINE);
-        let near = (self.near.1 * self.block).next_multiple_of(LINE);
+        let near = self.own.row * self.block;
         (slots, near, self.walks().map(|walk| walk.locations.len()).max().unwrap_or(0))
     }
 
     pub(super) fn scratch_sizes(&self) -> (usize, usize, usize) {
         let (slots, near, registers) = self.own_sizes();
-        ((slots + near) * self.scratch, self.own_len() * self.chunks, registers * self.scratch)
+        ((slots + near) * self.scratch(), self.own_len() * self.chunks, registers * self.scratch())
     }
 
     pub(super) fn flops(&self) -> u64 {
@@ -125,8 +141,8 @@ impl Rows {
             read.extend(r);
             written.extend(w);
         }
-        read.retain(|buffer| !written.contains(buffer) && !self.near.0.contains(buffer));
-        written.retain(|buffer| !self.near.0.contains(buffer));
+        read.retain(|buffer| !written.contains(buffer) && !self.own.buffers.contains(buffer));
+        written.retain(|buffer| !self.own.buffers.contains(buffer));
         (read, written)
     }
 
@@ -139,23 +155,22 @@ impl Rows {
         let per_late = self.own_len();
         let (own_slots, own_near, own_registers) = self.own_sizes();
         {
-            let slots = Shared::new(&mut scratch.slots[..(own_slots + own_near) * self.scratch]);
+            let threads = self.scratch();
+            let slots = Shared::new(&mut scratch.slots[..(own_slots + own_near) * threads]);
             let lates = Shared::new(&mut scratch.late[..per_late * self.chunks]);
-            let pointers = Shared::new(&mut scratch.pointers[..own_registers * self.scratch]);
-            // Chunks as equal as can be, and so the blocks of a chunk.
-            let per_chunk = self.rows.div_ceil(self.chunks).next_multiple_of(8);
-            let block = per_chunk.div_ceil(per_chunk.div_ceil(self.block)).next_multiple_of(8);
-            for_each_chunk(self.scratch, 0..self.chunks, &|chunk| {
-                let own = if self.scratch > 1 { thread_index().min(self.scratch - 1) } else { 0 };
+            let pointers = Shared::new(&mut scratch.pointers[..own_registers * threads]);
+            for_each_chunk(self.threads, 0..self.chunks, &|chunk| {
+                // One for each chunk, where these are fewer than the threads.
+                let own = if threads == self.chunks { chunk } else { thread_index().min(threads - 1) };
                 let (slots, near) =
                     slots.part(own * (own_slots + own_near), own_slots + own_near).split_at_mut(own_slots);
                 let near = Near::new(near, self.block);
                 let pointers = pointers.part(own * own_registers, own_registers);
                 let lates = lates.part(chunk * per_late, per_late);
                 self.begin(bases, lates);
-                let end = ((chunk + 1) * per_chunk).min(self.rows);
-                for from in (chunk * per_chunk..end).step_by(block) {
-                    let to = (from + block).min(end);
+                let end = ((chunk + 1) * self.per_chunk).min(self.rows);
+                for from in (chunk * self.per_chunk..end).step_by(self.block) {
+                    let to = (from + self.block).min(end);
                     let mut rest = &mut *lates;
                     for part in &self.parts {
                         let (late, after) = rest.split_at_mut(part.own_len());
