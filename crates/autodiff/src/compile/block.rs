@@ -5,9 +5,10 @@
 //! by block of rows, the matrix comes from memory once. The same holds for what stands between the large products of a
 //! network: walks, and products by small matrices, one made of the other row by row. (See `docs/compile.md`.)
 
-use super::kernels::{Fused, Kernel, Location, MatMul, NARROW, RowPart, Rows};
+use super::kernels::{Copied, Fused, Kernel, Location, MatMul, NARROW, RowPart, Rows};
 use super::lower::Buffer;
 use super::near;
+use crate::kernel::Tall;
 use crate::scalar::Element;
 use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
@@ -84,6 +85,8 @@ struct Seed {
     rows: usize,
     /// The large factor that is to be read once, if that is what it is for.
     matrix: Option<u32>,
+    /// The left factor of the first product.
+    left: Option<u32>,
 }
 
 /// A product that reads a large factor by rows.
@@ -93,21 +96,26 @@ fn by_matrix<E: Element>(kernel: &Kernel<E>) -> Option<Seed> {
             if p.is_single() && p.n > 0 && p.n <= NARROW && p.m * p.k * size_of::<E>() >= LARGE && p.m >= MANY =>
         {
             // Whole rows, one behind the other.
-            (p.a.strides[1] == 1).then_some(Seed { rows: p.m, matrix: Some(p.a.buffer) })
+            let left = Some(p.a.buffer);
+            (p.a.strides[1] == 1).then_some(Seed { rows: p.m, matrix: left, left })
         }
         _ => None,
     }
 }
 
-/// A walk that makes rows for a product by a small matrix, or such a product, that makes rows for others.
+/// A walk that makes rows for a product by a matrix that is near, or such a product, that makes rows for others.
 fn by_rows<E: Element>(items: &[Item<E>], buffers: &[Buffer]) -> Option<Seed> {
     let (first, later) = items.split_first()?;
+    let mut left = None;
     let rows = match &first.kernel {
         // Whole rows of the left factor, one behind the other.
-        Kernel::MatMul(p) if is_slim(p) && p.a.strides[1] == 1 => p.m,
+        Kernel::MatMul(p) if is_by_rows::<E>(p) && p.a.strides[1] == 1 => {
+            left = Some(p.a.buffer);
+            p.m
+        }
         Kernel::Fused(walk) if walk.n * size_of::<E>() >= LARGE => {
             later.iter().find_map(|item| match &item.kernel {
-                Kernel::MatMul(p) if is_slim(p) && first.written.contains(&p.a.buffer) => {
+                Kernel::MatMul(p) if is_by_rows::<E>(p) && first.written.contains(&p.a.buffer) => {
                     let whole = p.a.offset == 0 && p.m * p.a.strides[0] == buffers[p.a.buffer as usize].len;
                     (whole && p.a.strides[1] == 1 && walk.n.is_multiple_of(p.m)).then_some(p.m)
                 }
@@ -116,21 +124,23 @@ fn by_rows<E: Element>(items: &[Item<E>], buffers: &[Buffer]) -> Option<Seed> {
         }
         _ => return None,
     };
-    (rows >= MANY).then_some(Seed { rows, matrix: None })
+    (rows >= MANY).then_some(Seed { rows, matrix: None, left })
 }
 
-/// Whether it can be run block by block: a wide one packs its factors, which costs more with each block.
-fn is_slim(product: &MatMul) -> bool {
-    product.is_single() && product.n * product.k > 0 && (product.n <= NARROW || product.is_by_small())
+/// Whether it can be run block by block: where a matrix is not near, it is packed again for each block.
+fn is_by_rows<E: Element>(product: &MatMul) -> bool {
+    let near = || product.panels::<E>().is_some_and(|len| len * size_of::<E>() <= Tall::<E>::NEAR);
+    let slim = product.n <= NARROW || product.is_by_small();
+    product.is_single() && product.n * product.k > 0 && (slim || near())
 }
 
 /// What a kernel is to the group.
 #[derive(Clone, Copy)]
 enum Member {
-    /// So many rows of the product for each of the group, and elements of a copy of the right factor.
+    /// So many rows of the product for each of the group, and what is copied of the right factor.
     Product {
         each: usize,
-        packed: usize,
+        copied: Copied,
     },
     Sum {
         transposed: bool,
@@ -158,6 +168,8 @@ struct Group {
     made: FxHashSet<u32>,
     /// Elements of a row that come from outside.
     passing: usize,
+    /// Elements of what is copied to panels.
+    panels: usize,
 }
 
 impl Group {
@@ -169,18 +181,19 @@ impl Group {
 
     /// All that can be in a group with the first kernel, if it reads its factor at least twice, or enough of its own.
     fn collect<E: Element>(seed: Seed, items: &[Item<E>], buffers: &[Buffer]) -> Option<Self> {
-        let Seed { rows, matrix } = seed;
-        let mut group = Self { fates: Vec::with_capacity(items.len()), rows, made: FxHashSet::default(), passing: 0 };
+        let rows = seed.rows;
+        let mut group =
+            Self { fates: Vec::with_capacity(items.len()), rows, made: FxHashSet::default(), passing: 0, panels: 0 };
         // Buffers that are complete only after the group, and those that pass through it.
         let (mut late, mut passing) = (FxHashSet::default(), FxHashSet::default());
-        let (mut reads_of_matrix, mut reread) = (0, 0);
+        let mut reads_of_matrix = 0;
         for (i, item) in items.iter().enumerate() {
             let (read, written) = (&item.read, &item.written);
             let own = || read.iter().filter(|b| group.made.contains(*b));
             let fate = if read.iter().any(|b| late.contains(b)) {
                 Fate::After
             } else {
-                match group.member(item, buffers, matrix, i == 0) {
+                match group.member(item, buffers, seed, i == 0) {
                     Some(member) => Fate::Inside(member),
                     None if own().next().is_some() => Fate::After,
                     None => Fate::Before,
@@ -190,11 +203,13 @@ impl Group {
                 Fate::Before => {}
                 Fate::After => late.extend(written),
                 Fate::Inside(member) => {
-                    reread += own().map(|&b| buffers[b as usize].len).sum::<usize>();
+                    if let Member::Product { copied: Copied::Panels(len), .. } = member {
+                        group.panels += len;
+                    }
                     match &item.kernel {
                         Kernel::MatMul(p) => {
                             let factors = [p.a.buffer, p.b.buffer];
-                            reads_of_matrix += factors.iter().filter(|&&b| Some(b) == matrix).count();
+                            reads_of_matrix += factors.iter().filter(|&&b| Some(b) == seed.matrix).count();
                             if matches!(member, Member::Sum { .. }) {
                                 passing.extend(factors);
                                 late.insert(p.out);
@@ -214,13 +229,46 @@ impl Group {
             }
             group.fates.push(fate);
         }
-        let gains = if matrix.is_some() { reads_of_matrix >= 2 } else { reread * size_of::<E>() >= WORTH };
+        if seed.matrix.is_none() {
+            group.leave_what_is_not_joined(items);
+        }
+        let reread = || {
+            let inside = group.fates.iter().zip(items).filter(|(fate, _)| matches!(fate, Fate::Inside(_)));
+            let own = inside.flat_map(|(_, item)| item.read.iter().filter(|b| group.made.contains(b)));
+            own.map(|&b| buffers[b as usize].len).sum::<usize>()
+        };
+        let gains = if seed.matrix.is_some() { reads_of_matrix >= 2 } else { reread() * size_of::<E>() >= WORTH };
         if !gains {
             return None;
         }
         group.leave_what_is_not_needed(items);
         group.passing = passing.difference(&group.made).map(|&b| buffers[b as usize].len / rows).sum();
         Some(group)
+    }
+
+    /// What has nothing to do with the rows that the first kernel makes stays behind the group: a product of the same
+    /// rows may be one that is recomputed for later.
+    fn leave_what_is_not_joined<E: Element>(&mut self, items: &[Item<E>]) {
+        let mut joined: FxHashSet<u32> = items.iter().take(1).flat_map(|item| item.written.iter().copied()).collect();
+        loop {
+            let before = joined.len();
+            for (_, item) in self.fates.iter().zip(items).filter(|(fate, _)| matches!(fate, Fate::Inside(_))) {
+                let own = || item.read.iter().chain(&item.written).filter(|b| self.made.contains(b));
+                if own().any(|b| joined.contains(b)) {
+                    joined.extend(own());
+                }
+            }
+            if joined.len() == before {
+                break;
+            }
+        }
+        for (fate, item) in self.fates.iter_mut().zip(items) {
+            let own = item.read.iter().chain(&item.written).any(|b| joined.contains(b));
+            if matches!(fate, Fate::Inside(_)) && !own {
+                *fate = Fate::After;
+            }
+        }
+        self.made.retain(|b| joined.contains(b));
     }
 
     /// What the group does not need stays behind it: what is recomputed for later would only be kept for longer.
@@ -237,13 +285,7 @@ impl Group {
     }
 
     /// What the kernel can be to the group, if it has to do with it.
-    fn member<E: Element>(
-        &self,
-        item: &Item<E>,
-        buffers: &[Buffer],
-        matrix: Option<u32>,
-        first: bool,
-    ) -> Option<Member> {
+    fn member<E: Element>(&self, item: &Item<E>, buffers: &[Buffer], seed: Seed, first: bool) -> Option<Member> {
         match &item.kernel {
             Kernel::MatMul(p) if p.is_single() && p.n > 0 => {
                 let (a, b) = (self.made.contains(&p.a.buffer), self.made.contains(&p.b.buffer));
@@ -252,13 +294,18 @@ impl Group {
                     !self.made.contains(&buffer) || (offset == 0 && stride * rows == buffers[buffer as usize].len)
                 };
                 // A row of the group may be several of the product, such as of a stack that stands beside it.
-                let concerns = a || (p.m == self.rows && (first || Some(p.a.buffer) == matrix));
+                let concerns = a || (p.m == self.rows && (first || Some(p.a.buffer) == seed.left));
                 let each = p.m / self.rows;
                 let by_row = p.m == each * self.rows && each > 0 && whole(p.a.buffer, p.a.offset, p.a.strides[0], p.m);
-                if concerns && by_row && !b && is_slim(p) {
-                    return Some(Member::Product { each, packed: p.packed_len::<E>(ROWS) });
+                if concerns && by_row && !b && is_by_rows::<E>(p) {
+                    let copied = p.copied_for::<E>(ROWS);
+                    let fits = match copied {
+                        Copied::Panels(len) => (self.panels + len) * size_of::<E>() <= Tall::<E>::NEAR,
+                        Copied::Nothing | Copied::Dots(_) => true,
+                    };
+                    return fits.then_some(Member::Product { each, copied });
                 }
-                let of_matrix = [p.a.buffer, p.b.buffer].map(Some).contains(&matrix);
+                let of_matrix = [p.a.buffer, p.b.buffer].map(Some).contains(&seed.matrix);
                 let small = p.n <= 2 * NARROW && (of_matrix || p.m * p.n <= GATHERED);
                 let fits = whole(p.a.buffer, p.a.offset, p.a.strides[1], p.k)
                     && whole(p.b.buffer, p.b.offset, p.b.strides[0], p.k);
@@ -298,7 +345,7 @@ impl Group {
     /// Takes the group's kernels from those that are left: puts what comes before it and the group into `done`, and leaves
     /// what comes after it.
     fn apply<E: Element>(self, left: &mut VecDeque<Item<E>>, done: &mut Vec<Kernel<E>>, shared: &Shared<'_>) {
-        let Self { fates, rows, made, passing } = self;
+        let Self { fates, rows, made, passing, .. } = self;
         let (mut parts, mut after) = (Vec::new(), Vec::new());
         for (item, fate) in left.drain(..fates.len()).zip(fates) {
             match fate {
@@ -323,8 +370,8 @@ impl Group {
 fn part<E: Element>(kernel: Kernel<E>, member: Member) -> RowPart {
     let places = [None; 2];
     match (kernel, member) {
-        (Kernel::MatMul(product), Member::Product { each, packed }) => {
-            RowPart::Product { product, each, packed, places }
+        (Kernel::MatMul(product), Member::Product { each, copied }) => {
+            RowPart::Product { product, each, copied, places }
         }
         (Kernel::MatMul(product), Member::Sum { transposed }) => RowPart::Sum { product, transposed, places },
         (Kernel::Fused(walk), Member::Walk { columns }) => RowPart::Walk { walk, columns },

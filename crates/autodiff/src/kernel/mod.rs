@@ -11,11 +11,13 @@ mod loops;
 mod machine;
 pub(crate) mod math;
 mod narrow;
+mod panels;
 mod prefetch;
 mod register;
 mod scratch;
 mod stack;
 mod table;
+mod tall;
 mod turn;
 mod vector;
 
@@ -27,6 +29,7 @@ pub(crate) use scratch::Scratch;
 pub(crate) use stack::Stack;
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]
 pub use table::Table;
+pub(crate) use tall::Tall;
 
 /// An element type with loops.
 pub(crate) trait HasTable: Sized + 'static {

@@ -12,7 +12,9 @@ use super::machine::Neon;
 use super::machine::{Avx2, Avx512};
 use super::math::Math;
 use super::narrow::{self, Narrow};
+use super::panels;
 use super::stack::{self, Stack};
+use super::tall::{self, Tall};
 use super::turn;
 use super::vector;
 use crate::op::{Binary, Unary};
@@ -41,6 +43,8 @@ pub struct Table<E: 'static> {
     pub(crate) narrow: fn(&Narrow<'_, E>, &mut [E]),
     /// `C = A·B` or a sum, where `A` stands by columns; `C` is the last argument.
     pub(crate) deep: Option<fn(&Deep<'_, E>, &mut [E])>,
+    /// Products of many rows, where registers are enough for tiles.
+    pub(crate) many: Option<Many<E>>,
     /// Small products `C = A·B`; all of `C` is the last argument.
     pub(crate) stack: fn(&Stack<'_, E>, &mut [E]),
     /// Kernels for few columns, where registers are enough for them.
@@ -76,6 +80,17 @@ pub(crate) struct Few<E: 'static> {
     pub(crate) columns: fn(&Narrow<'_, E>, &mut [E]),
 }
 
+/// Products of many rows by a matrix that is copied apart.
+#[allow(clippy::type_complexity, reason = "as for a table")]
+pub(crate) struct Many<E: 'static> {
+    /// Columns of a panel.
+    pub(crate) width: usize,
+    /// `(B, strides, (k, n), copied)`: copies a right factor to whole panels of `k` rows, one behind the other.
+    pub(crate) pack: fn(&[E], [usize; 2], (usize, usize), &mut [MaybeUninit<E>]),
+    /// `C = A·B` by a copied `B`; `C` is the last argument.
+    pub(crate) multiply: fn(&Tall<'_, E>, &[E], &mut [E]),
+}
+
 #[inline(always)]
 fn turned<E: Math, M: Machine>(x: &[E], stride: usize, columns: usize, y: &mut [MaybeUninit<E>]) {
     turn::turn::<E, M>(x, stride, (columns, columns), y);
@@ -93,6 +108,8 @@ macro_rules! table {
         table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = fold::expand::<E, $machine> $(, $feature)?);
         table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
         table!(@fn deep(product: &Deep<'_, E>, out: &mut [E]) = deep::multiply::<E, $machine> $(, $feature)?);
+        table!(@fn copied(b: &[E], strides: [usize; 2], size: (usize, usize), into: &mut [MaybeUninit<E>]) = tall::pack::<E, $machine> $(, $feature)?);
+        table!(@fn tall(product: &Tall<'_, E>, packed: &[E], out: &mut [E]) = tall::multiply::<E, $machine> $(, $feature)?);
         table!(@fn stack(products: &Stack<'_, E>, out: &mut [E]) = stack::multiply::<E, $machine> $(, $feature)?);
         table!(@fn pack(b: &[E], strides: [usize; 2], size: (usize, usize), into: &mut [MaybeUninit<E>]) = narrow::pack::<E, $machine> $(, $feature)?);
         table!(@fn packing(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply_packing::<E, $machine> $(, $feature)?);
@@ -114,6 +131,11 @@ macro_rules! table {
             expand: expand::<E>,
             narrow: narrow::<E>,
             deep: if <$machine as Machine>::REGISTERS >= 16 { Some(deep::<E>) } else { None },
+            many: if <$machine as Machine>::REGISTERS >= 16 { Some(Many {
+                width: panels::width::<E, $machine>(),
+                pack: copied::<E>,
+                multiply: tall::<E>,
+            }) } else { None },
             stack: stack::<E>,
             few: if <$machine as Machine>::REGISTERS >= 16 { Some(Few {
                 suits_dots: narrow::suits_dots::<E, $machine>,

@@ -71,10 +71,14 @@ impl MatMul {
         format!("matmul {many}{}×{}×{}{sum}", self.m, self.k, self.n)
     }
 
-    pub(super) fn run<E: Element>(&self, bases: &Bases<E>) {
+    /// The products; `room` is for the panels that [one](MatMul::panels) is computed by.
+    pub(super) fn run<E: Element>(&self, bases: &Bases<E>, room: &mut [E]) {
         let (m, k, n) = (self.m, self.k, self.n);
         if m * n == 0 {
             return;
+        }
+        if let Some(len) = self.panels::<E>() {
+            return self.run_by_panels(bases, &mut room[..len]);
         }
         let place = |index: usize| {
             let (mut a, mut b, mut rest) = (self.a.offset, self.b.offset, index);
@@ -151,7 +155,7 @@ pub(in super::super) type NearAt = Option<usize>;
 
 impl MatMul {
     /// The rows of the left factor from `from` to `to`, and room for those of the result; for a single product.
-    fn rows<'a, E: Element>(
+    pub(super) fn rows<'a, E: Element>(
         &self,
         bases: &'a Bases<E>,
         near: &'a Near<'_, E>,
@@ -192,37 +196,6 @@ impl MatMul {
     /// Whether its rows are multiplied by a matrix so small that nothing of them is packed.
     pub(in super::super) fn is_by_small(&self) -> bool {
         self.n > NARROW && Stack::<()>::fits((self.m, self.k, self.n), self.a.strides, self.b.strides)
-    }
-
-    /// Elements of a copy of the right factor that blocks of so many rows share; none where they are better off without.
-    pub(in super::super) fn packed_len<E: Element>(&self, block: usize) -> usize {
-        let few = E::kernels().few.as_ref().filter(|few| (few.suits_dots)(self.a.strides, (block, self.k, self.n)));
-        few.map_or(0, |few| (few.packed_len)(self.k, self.n))
-    }
-
-    /// Makes that copy.
-    pub(super) fn pack<E: Element>(&self, bases: &Bases<E>, into: &mut [E]) {
-        if let Some(few) = &E::kernels().few {
-            let b = &bases.read_all(self.b.buffer)[self.b.offset..];
-            (few.pack)(b, self.b.strides, (self.k, self.n), to_be_written(into));
-        }
-    }
-
-    /// The rows `from..to` of the result, by such a copy.
-    pub(super) fn run_packed<E: Element>(
-        &self,
-        bases: &Bases<E>,
-        near: &Near<'_, E>,
-        places: [NearAt; 2],
-        packed: &[E],
-        (from, to): (usize, usize),
-    ) {
-        let (a, out) = self.rows(bases, near, places, (from, to));
-        let (m, k, n) = (to - from, self.k, self.n);
-        let product = Narrow { m, k, n, a, a_strides: self.a.strides, b: &[], b_strides: [0, 0], add: false };
-        if let Some(few) = &E::kernels().few {
-            (few.dots)(&product, packed, out);
-        }
     }
 
     /// Whether [`add_inner`](MatMul::add_inner), by blocks of so many rows, adds to the result's transpose.
@@ -282,7 +255,7 @@ impl MatMul {
 }
 
 /// For kernels that write all of a slice, and only elements.
-fn to_be_written<E>(slice: &mut [E]) -> &mut [MaybeUninit<E>] {
+pub(super) fn to_be_written<E>(slice: &mut [E]) -> &mut [MaybeUninit<E>] {
     // SAFETY: such a kernel leaves elements there.
     unsafe { &mut *(std::ptr::from_mut(slice) as *mut [MaybeUninit<E>]) }
 }

@@ -1,6 +1,7 @@
 //! What an executable does, step by step: fused walks, products, joins, single numbers, and ops with kernels of
 //! their own.
 
+mod copied;
 mod fused;
 mod indexed;
 mod instr;
@@ -11,6 +12,7 @@ mod rows;
 mod scalars;
 mod strided;
 
+pub(super) use copied::Copied;
 pub(super) use fused::{Fused, Late, LateKind, Location};
 pub(super) use indexed::{Gathered, Indexed, Scattered};
 pub(super) use instr::{Instr, Side};
@@ -41,7 +43,7 @@ pub(super) enum Kernel<E> {
 pub(super) struct Scratch<E> {
     /// Blocks, single numbers, and rows that only a group sees.
     pub(super) slots: Arena<E>,
-    /// What belongs to a chunk: what late reductions gather, and copies of factors.
+    /// Copies of factors, and what belongs to a chunk: what late reductions gather.
     pub(super) late: Arena<E>,
     /// Addresses of registers.
     pub(super) pointers: Vec<Pointer<E>>,
@@ -55,14 +57,15 @@ impl<E: Element> Kernel<E> {
             Self::Scalars(kernel) => (kernel.slots, 0, 0),
             Self::Op(kernel) => (kernel.scratch(), 0, 0),
             Self::Rows(kernel) => kernel.scratch_sizes(),
-            Self::MatMul(_) | Self::Joined(_) => (0, 0, 0),
+            Self::MatMul(kernel) => (0, kernel.panels::<E>().unwrap_or(0), 0),
+            Self::Joined(_) => (0, 0, 0),
         }
     }
 
     pub(super) fn run(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
         match self {
             Self::Fused(kernel) => kernel.run(bases, scratch),
-            Self::MatMul(kernel) => kernel.run(bases),
+            Self::MatMul(kernel) => kernel.run(bases, &mut scratch.late),
             Self::Rows(kernel) => kernel.run(bases, scratch),
             Self::Joined(kernel) => kernel.run(bases),
             Self::Scalars(kernel) => kernel.run(bases, &mut scratch.slots),

@@ -4,11 +4,14 @@
 use super::super::memory::{self, Bases, Near, Shared};
 use super::super::near::Own;
 use super::matmul::NearAt;
-use super::{Fused, MatMul, Scratch, for_each_chunk, thread_index};
+use super::{Copied, Fused, MatMul, Scratch, for_each_chunk, thread_index};
 use crate::scalar::Element;
 
 /// Elements of a cache line, or of two.
 const LINE: usize = memory::LINE / size_of::<f32>();
+
+/// Tiles of products have rows in pairs.
+const PAIR: usize = 2;
 
 /// Rows of a chunk that is worth having.
 const FEWEST: usize = 32;
@@ -16,9 +19,9 @@ const FEWEST: usize = 32;
 /// A kernel that works on a range of rows. What stands in a place of its own is seen by the group alone.
 #[derive(Clone, Debug)]
 pub(in super::super) enum Part {
-    /// Rows of a product, so many for each of the group, with so many elements of a copy of its right factor, if any;
-    /// places of the left factor and of the result.
-    Product { product: MatMul, each: usize, packed: usize, places: [NearAt; 2] },
+    /// Rows of a product, so many for each of the group, and what is copied of its right factor; places of the left factor
+    /// and of the result.
+    Product { product: MatMul, each: usize, copied: Copied, places: [NearAt; 2] },
     /// A product whose inner axis are the rows: complete after the last block. Whether it is gathered as its transpose;
     /// places of the factors.
     Sum { product: MatMul, transposed: bool, places: [NearAt; 2] },
@@ -27,11 +30,18 @@ pub(in super::super) enum Part {
 }
 
 impl Part {
-    /// Elements that a chunk of rows has for itself: copies, and what is only complete after the last block. Whole cache
-    /// lines.
+    /// Elements of what is copied for all chunks. Whole cache lines.
+    fn copy_len(&self) -> usize {
+        match self {
+            Self::Product { copied, .. } => copied.len().next_multiple_of(LINE),
+            Self::Sum { .. } | Self::Walk { .. } => 0,
+        }
+    }
+
+    /// Elements that a chunk of rows has for itself: what is only complete after the last block. Whole cache lines.
     fn own_len(&self) -> usize {
         let len = match self {
-            Self::Product { packed, .. } => *packed,
+            Self::Product { .. } => 0,
             Self::Sum { product, .. } => product.m * product.n,
             Self::Walk { walk, .. } => walk.late_len(),
         };
@@ -90,11 +100,16 @@ impl Rows {
         // What is gathered in every chunk must be small beside the work.
         let work = usize::try_from(kernel.work()).unwrap_or(usize::MAX);
         kernel.chunks = (work >> 17).clamp(1, 16).min(work / (32 * late).max(1)).min(rows / FEWEST).max(1);
-        // Chunks as equal as can be, and so the blocks of a chunk: of whole cache lines, however little there is of a row.
-        kernel.per_chunk = rows.div_ceil(kernel.chunks).next_multiple_of(LINE);
+        // Chunks as equal as can be, and so the blocks of a chunk.
+        kernel.per_chunk = rows.div_ceil(kernel.chunks).next_multiple_of(PAIR);
         kernel.chunks = rows.div_ceil(kernel.per_chunk);
-        kernel.block = kernel.per_chunk.div_ceil(kernel.per_chunk.div_ceil(most)).next_multiple_of(LINE);
+        kernel.block = kernel.per_chunk.div_ceil(kernel.per_chunk.div_ceil(most)).next_multiple_of(PAIR);
         kernel
+    }
+
+    /// Rows of a block for which there is room: whole cache lines, however little there is of a row.
+    fn room(&self) -> usize {
+        self.block.next_multiple_of(LINE)
     }
 
     /// Threads that need a scratch of their own.
@@ -105,6 +120,10 @@ impl Rows {
     /// The work of a run, in multiply-adds.
     pub(super) fn work(&self) -> u64 {
         self.parts.iter().map(Part::work).sum()
+    }
+
+    fn copy_len(&self) -> usize {
+        self.parts.iter().map(Part::copy_len).sum()
     }
 
     fn own_len(&self) -> usize {
@@ -121,13 +140,13 @@ impl Rows {
     /// Elements of blocks, of rows that only the group sees, and registers that one thread needs.
     fn own_sizes(&self) -> (usize, usize, usize) {
         let slots = self.walks().map(|walk| walk.slots * walk.block).max().unwrap_or(0).next_multiple_of(LINE);
-        let near = self.own.row * self.block;
+        let near = self.own.row * self.room();
         (slots, near, self.walks().map(|walk| walk.locations.len()).max().unwrap_or(0))
     }
 
     pub(super) fn scratch_sizes(&self) -> (usize, usize, usize) {
         let (slots, near, registers) = self.own_sizes();
-        ((slots + near) * self.scratch(), self.own_len() * self.chunks, registers * self.scratch())
+        ((slots + near) * self.scratch(), self.copy_len() + self.own_len() * self.chunks, registers * self.scratch())
     }
 
     pub(super) fn flops(&self) -> u64 {
@@ -152,36 +171,36 @@ impl Rows {
     }
 
     pub(super) fn run<E: Element>(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
-        let per_late = self.own_len();
+        let (copies, per_late) = (self.copy_len(), self.own_len());
         let (own_slots, own_near, own_registers) = self.own_sizes();
         {
             let threads = self.scratch();
             let slots = Shared::new(&mut scratch.slots[..(own_slots + own_near) * threads]);
-            let lates = Shared::new(&mut scratch.late[..per_late * self.chunks]);
+            let (copies, lates) = scratch.late[..copies + per_late * self.chunks].split_at_mut(copies);
+            self.copy(bases, copies);
+            let (copies, lates) = (&*copies, Shared::new(lates));
             let pointers = Shared::new(&mut scratch.pointers[..own_registers * threads]);
             for_each_chunk(self.threads, 0..self.chunks, &|chunk| {
                 // One for each chunk, where these are fewer than the threads.
                 let own = if threads == self.chunks { chunk } else { thread_index().min(threads - 1) };
                 let (slots, near) =
                     slots.part(own * (own_slots + own_near), own_slots + own_near).split_at_mut(own_slots);
-                let near = Near::new(near, self.block);
+                let near = Near::new(near, self.room());
                 let pointers = pointers.part(own * own_registers, own_registers);
                 let lates = lates.part(chunk * per_late, per_late);
-                self.begin(bases, lates);
+                self.begin(lates);
                 let end = ((chunk + 1) * self.per_chunk).min(self.rows);
                 for from in (chunk * self.per_chunk..end).step_by(self.block) {
                     let to = (from + self.block).min(end);
-                    let mut rest = &mut *lates;
+                    let (mut copies, mut rest) = (copies, &mut *lates);
                     for part in &self.parts {
                         let (late, after) = rest.split_at_mut(part.own_len());
-                        rest = after;
+                        let (copy, others) = copies.split_at(part.copy_len());
+                        (rest, copies) = (after, others);
                         match part {
-                            Part::Product { product, each, packed: 0, places } => {
-                                product.run_rows(bases, &near, *places, (from * each, to * each));
-                            }
-                            Part::Product { product, each, packed, places } => {
-                                let rows = (from * each, to * each);
-                                product.run_packed(bases, &near, *places, &late[..*packed], rows);
+                            Part::Product { product, each, copied, places } => {
+                                let (copy, rows) = (&copy[..copied.len()], (from * each, to * each));
+                                product.run_copied(bases, &near, *places, (*copied, copy), rows);
                             }
                             Part::Sum { product, transposed, places } => {
                                 let late = &mut late[..product.m * product.n];
@@ -196,7 +215,7 @@ impl Rows {
                 }
             });
         }
-        let mut offset = 0;
+        let mut offset = copies;
         for part in &self.parts {
             match part {
                 Part::Product { .. } => {}
@@ -215,15 +234,25 @@ impl Rows {
         }
     }
 
-    /// Makes the copies, and sets what is gathered to what it starts from.
-    fn begin<E: Element>(&self, bases: &Bases<E>, lates: &mut [E]) {
+    /// Makes the copies.
+    fn copy<E: Element>(&self, bases: &Bases<E>, mut into: &mut [E]) {
+        for part in &self.parts {
+            let (copy, rest) = into.split_at_mut(part.copy_len());
+            into = rest;
+            if let Part::Product { product, copied, .. } = part {
+                product.copy(bases, *copied, &mut copy[..copied.len()]);
+            }
+        }
+    }
+
+    /// Sets what is gathered to what it starts from.
+    fn begin<E: Element>(&self, lates: &mut [E]) {
         let mut rest = lates;
         for part in &self.parts {
             let (late, after) = rest.split_at_mut(part.own_len());
             rest = after;
             match part {
-                Part::Product { packed: 0, .. } => {}
-                Part::Product { product, packed, .. } => product.pack(bases, &mut late[..*packed]),
+                Part::Product { .. } => {}
                 Part::Sum { .. } => late.fill(E::from_f64(0.0)),
                 Part::Walk { walk, .. } => walk.begin(late),
             }

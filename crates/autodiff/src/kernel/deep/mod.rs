@@ -9,11 +9,10 @@
 
 use super::machine::Machine;
 use super::math::Math;
+use super::panels::{self, ABREAST, width};
 use super::prefetch::{LINE, prefetch};
 use super::register::Register;
 use super::scratch::Scratch;
-use super::turn::turn;
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// `C = A·B` or `C = S + c·A·B`; `C` and `S` are row-major.
@@ -51,9 +50,6 @@ const COLUMNS: usize = 256;
 /// Bytes of `C` that stay in the second cache.
 const NEAR: usize = 1 << 20;
 
-/// Registers side by side in a tile.
-const ABREAST: usize = 2;
-
 impl<E> Deep<'_, E> {
     /// Rows of a tile, where there are registers for it.
     pub(crate) const TILE: usize = TILE;
@@ -78,7 +74,7 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Deep<'_, E>, out: &mut [E]) {
     assert!((k - 1) * p.a_stride + m <= p.a.len(), "a product reads beyond its left factor");
     assert!(out.len() == m * n, "a product has another size than its result");
     assert!(p.start.is_none_or(|(start, _)| start.len() == m * n), "a product is added to something of another size");
-    let panel = ABREAST * E::Register::<M>::LANES;
+    let panel = width::<E, M>();
     // Blocks as equal as can be, of rows that stand in so many pages.
     let row = (p.a_stride * size_of::<E>()).max(1);
     let most = if row < PAGE { (PAGES * PAGE / row).min(ROWS) } else { APART };
@@ -91,60 +87,15 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Deep<'_, E>, out: &mut [E]) {
         for top in (0..m).step_by(rows) {
             for begin in (0..k).step_by(depth) {
                 let inner = begin..(begin + depth).min(k);
-                let block = Block {
-                    rows: top..(top + rows).min(m),
-                    columns: columns.clone(),
-                    packed: pack::<E, M>(p, inner.clone(), &columns, panel, &mut scratch),
-                    inner,
-                };
+                let used = columns.len().next_multiple_of(panel) * inner.len();
+                panels::pack::<E, M>(p.b, p.b_strides, inner.clone(), columns.clone(), &mut scratch[..used]);
+                // SAFETY: all of it was written.
+                let packed = unsafe { std::slice::from_raw_parts(scratch.as_ptr().cast(), used) };
+                let block = Block { rows: top..(top + rows).min(m), columns: columns.clone(), packed, inner };
                 block.multiply::<M>(p, out);
             }
         }
     }
-}
-
-/// Some rows and columns of `B` in panels as wide as a tile, filled up with zeros.
-#[inline(always)]
-fn pack<'a, E: Math, M: Machine>(
-    p: &Deep<'_, E>,
-    inner: Range<usize>,
-    columns: &Range<usize>,
-    panel: usize,
-    scratch: &'a mut [MaybeUninit<E>],
-) -> &'a [E] {
-    let [rs, cs] = p.b_strides;
-    let lanes = E::Register::<M>::LANES;
-    let used = columns.len().next_multiple_of(panel) * inner.len();
-    let last = (inner.end - 1) * rs + (columns.end - 1) * cs;
-    assert!(last < p.b.len(), "a product reads beyond its right factor");
-    let panels = columns.clone().step_by(panel).zip(scratch[..used].chunks_exact_mut(panel * inner.len()));
-    for (at, into) in panels {
-        let width = panel.min(columns.end - at);
-        if rs == 1 && cs > 0 {
-            turn::<E, M>(&p.b[inner.start + at * cs..], cs, (width, panel), into);
-            continue;
-        }
-        for (k, into) in inner.clone().zip(into.chunks_exact_mut(panel)) {
-            let from = k * rs + at * cs;
-            if cs == 1 {
-                for v in 0..ABREAST {
-                    let some = width.saturating_sub(v * lanes).min(lanes);
-                    // SAFETY: row `k` has `width` more elements, and the panel's row two registers.
-                    unsafe {
-                        let row = p.b.as_ptr().add(from + (v * lanes).min(width));
-                        let row = E::Register::<M>::load_first(row, some);
-                        row.store(into.as_mut_ptr().add(v * lanes).cast());
-                    }
-                }
-            } else {
-                for (j, into) in into.iter_mut().enumerate() {
-                    into.write(if j < width { p.b[from + j * cs] } else { E::from_f64(0.0) });
-                }
-            }
-        }
-    }
-    // SAFETY: all of it was written.
-    unsafe { std::slice::from_raw_parts(scratch.as_ptr().cast(), used) }
 }
 
 /// A part of the product.
@@ -175,7 +126,7 @@ impl<E: Math> Block<'_, E> {
     /// `R` rows from row `i` on, and how many that are.
     #[inline(always)]
     fn tiles<M: Machine, const R: usize>(&self, p: &Deep<'_, E>, i: usize, out: &mut [E]) -> usize {
-        let panel = ABREAST * E::Register::<M>::LANES;
+        let panel = width::<E, M>();
         let each = self.packed.chunks_exact(panel * self.inner.len());
         for (index, (packed, at)) in each.zip(self.columns.clone().step_by(panel)).enumerate() {
             // The first tiles ask for the next ones' part of `X`, a line each.
@@ -219,7 +170,18 @@ impl<E: Math> Block<'_, E> {
             }
             end = Some((start, E::Register::<M>::splat(scale)));
         }
+        let some = |v: usize| width.saturating_sub(v * lanes).min(lanes);
         let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); ABREAST]; R];
+        if self.inner.start > 0 {
+            for (r, acc) in acc.iter_mut().enumerate() {
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    if FULL || some(v) > 0 {
+                        // SAFETY: so many elements of row `i + r` are in C.
+                        *acc = unsafe { panels::read::<E, M, FULL>(target.add(r * p.n + v * lanes), some(v)) };
+                    }
+                }
+            }
+        }
         let first = self.inner.start * p.a_stride;
         let (mut x, mut next) = (p.a[first + i..].as_ptr(), p.a.as_ptr().wrapping_add(first + ahead));
         for row in packed.chunks_exact(ABREAST * lanes) {
@@ -236,39 +198,26 @@ impl<E: Math> Block<'_, E> {
             }
             (x, next) = (x.wrapping_add(p.a_stride), next.wrapping_add(p.a_stride));
         }
-        let add = self.inner.start > 0;
         for (r, acc) in acc.iter().enumerate() {
             for (v, &acc) in acc.iter().enumerate() {
-                let place = r * p.n + v * lanes;
-                let some = if FULL { lanes } else { width.saturating_sub(v * lanes).min(lanes) };
-                if !FULL && some == 0 {
+                if !FULL && some(v) == 0 {
                     continue;
                 }
+                let place = r * p.n + v * lanes;
                 // SAFETY: so many elements of row `i + r` are in C, and in what is added to.
                 unsafe {
-                    let mut sum = acc;
-                    if add {
-                        sum = sum.plus(read::<E, M, FULL>(target.add(place), some));
-                    }
-                    if let Some((start, scale)) = end {
-                        sum = E::Register::<M>::mul_add(sum, scale, read::<E, M, FULL>(start.add(place), some));
-                    }
-                    if FULL { sum.store(target.add(place)) } else { sum.store_first(target.add(place), some) }
+                    let sum = match end {
+                        Some((start, scale)) => {
+                            let start = panels::read::<E, M, FULL>(start.add(place), some(v));
+                            E::Register::<M>::mul_add(acc, scale, start)
+                        }
+                        None => acc,
+                    };
+                    panels::write::<E, M, FULL>(sum, target.add(place), some(v));
                 }
             }
         }
     }
-}
-
-/// A register, or the first lanes of one.
-///
-/// # Safety
-///
-/// They can be read there.
-#[inline(always)]
-unsafe fn read<E: Math, M: Machine, const FULL: bool>(at: *const E, some: usize) -> E::Register<M> {
-    // SAFETY: the caller's.
-    unsafe { if FULL { E::Register::<M>::load(at) } else { E::Register::<M>::load_first(at, some) } }
 }
 
 #[cfg(test)]

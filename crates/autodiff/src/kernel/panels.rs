@@ -1,0 +1,80 @@
+//! Right factors of large products, copied to panels as wide as a tile.
+
+use super::machine::Machine;
+use super::math::Math;
+use super::register::Register;
+use super::turn::turn;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+
+/// Registers side by side in a tile.
+pub(super) const ABREAST: usize = 2;
+
+/// Columns of a panel.
+#[inline(always)]
+pub(super) const fn width<E: Math, M: Machine>() -> usize {
+    ABREAST * <E::Register<M> as Register<E>>::LANES
+}
+
+/// Some rows and columns of `B`, panel by panel, each row by row and filled up with zeros. All of `into` is written.
+#[inline(always)]
+pub(super) fn pack<E: Math, M: Machine>(
+    b: &[E],
+    [rs, cs]: [usize; 2],
+    inner: Range<usize>,
+    columns: Range<usize>,
+    into: &mut [MaybeUninit<E>],
+) {
+    let panel = width::<E, M>();
+    let lanes = E::Register::<M>::LANES;
+    assert!(into.len() == columns.len().next_multiple_of(panel) * inner.len(), "panels have another size");
+    assert!((inner.end - 1) * rs + (columns.end - 1) * cs < b.len(), "a product reads beyond its right factor");
+    let panels = columns.clone().step_by(panel).zip(into.chunks_exact_mut(panel * inner.len()));
+    for (at, into) in panels {
+        let width = panel.min(columns.end - at);
+        if rs == 1 && cs > 0 {
+            turn::<E, M>(&b[inner.start + at * cs..], cs, (width, panel), into);
+            continue;
+        }
+        for (k, into) in inner.clone().zip(into.chunks_exact_mut(panel)) {
+            let from = k * rs + at * cs;
+            if cs == 1 {
+                for v in 0..ABREAST {
+                    let some = width.saturating_sub(v * lanes).min(lanes);
+                    // SAFETY: row `k` has `width` more elements, and the panel's row two registers.
+                    unsafe {
+                        let row = b.as_ptr().add(from + (v * lanes).min(width));
+                        let row = E::Register::<M>::load_first(row, some);
+                        row.store(into.as_mut_ptr().add(v * lanes).cast());
+                    }
+                }
+            } else {
+                for (j, into) in into.iter_mut().enumerate() {
+                    into.write(if j < width { b[from + j * cs] } else { E::from_f64(0.0) });
+                }
+            }
+        }
+    }
+}
+
+/// A register, or the first lanes of one.
+///
+/// # Safety
+///
+/// They can be read there.
+#[inline(always)]
+pub(super) unsafe fn read<E: Math, M: Machine, const FULL: bool>(at: *const E, some: usize) -> E::Register<M> {
+    // SAFETY: the caller's.
+    unsafe { if FULL { E::Register::<M>::load(at) } else { E::Register::<M>::load_first(at, some) } }
+}
+
+/// Writes a register, or its first lanes.
+///
+/// # Safety
+///
+/// They can be written there.
+#[inline(always)]
+pub(super) unsafe fn write<E: Math, M: Machine, const FULL: bool>(x: E::Register<M>, at: *mut E, some: usize) {
+    // SAFETY: the caller's.
+    unsafe { if FULL { x.store(at) } else { x.store_first(at, some) } }
+}
