@@ -311,6 +311,21 @@ fn what_stands_between_large_products_agrees_by_blocks_of_rows() {
 }
 
 #[test]
+fn products_of_many_rows_read_slices_and_rows_of_any_length() {
+    // Rows that stand in many places of a cache and in few; panels that stay near, and some that do not.
+    for (rows, whole, inner, columns) in [(300, 170, 100, 70), (200, 256, 256, 40), (230, 1030, 1024, 180)] {
+        let f = Program::record_many(&[&[rows, whole], &[inner, columns], &[columns, inner]], |x| {
+            let from = whole - inner;
+            let part = x[0].slice_axis(1, from..whole);
+            let alone = part.matmul(&x[1]);
+            let turned = part.matmul_with(&x[2], false, true).tanh();
+            vec![alone, turned.matmul(&x[2]), turned.square().sum(&[1])]
+        });
+        agrees(&f.unwrap(), &format!("{rows} rows of {whole}, {inner} × {columns}"));
+    }
+}
+
+#[test]
 fn a_step_of_no_rows_changes_nothing() {
     let f = Program::record_many(&[&[4096, 16], &[0, 4096], &[0, 16]], |x| {
         let step = x[1].transpose().matmul(&x[2]);

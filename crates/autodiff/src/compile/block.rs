@@ -3,7 +3,7 @@
 //! Where a large matrix is multiplied by something narrow, and the result, after some work on its rows, by the matrix
 //! again (`Xᵀ·f(X·W)`: gradients and Hessian-vector products of linear models), memory is what takes the time. Run block
 //! by block of rows, the matrix comes from memory once. The same holds for what stands between the large products of a
-//! network: walks, and products by small matrices, one made of the other row by row. (See `docs/compile.md`.)
+//! network: walks, and products by matrices that stay near, one made of the other row by row. (See `docs/compile.md`.)
 
 use super::kernels::{Copied, Fused, Kernel, Location, MatMul, NARROW, RowPart, Rows};
 use super::lower::Buffer;
@@ -130,8 +130,12 @@ fn by_rows<E: Element>(items: &[Item<E>], buffers: &[Buffer]) -> Option<Seed> {
 /// Whether it can be run block by block: where a matrix is not near, it is packed again for each block.
 fn is_by_rows<E: Element>(product: &MatMul) -> bool {
     let near = || product.panels::<E>().is_some_and(|len| len * size_of::<E>() <= Tall::<E>::NEAR);
-    let slim = product.n <= NARROW || product.is_by_small();
-    product.is_single() && product.n * product.k > 0 && (slim || near())
+    product.is_single() && product.n * product.k > 0 && (is_slim(product) || near())
+}
+
+/// Whether its right factor takes no panels.
+fn is_slim(product: &MatMul) -> bool {
+    product.n <= NARROW || product.is_by_small()
 }
 
 /// What a kernel is to the group.
@@ -184,8 +188,8 @@ impl Group {
         let rows = seed.rows;
         let mut group =
             Self { fates: Vec::with_capacity(items.len()), rows, made: FxHashSet::default(), passing: 0, panels: 0 };
-        // Buffers that are complete only after the group, and those that pass through it.
-        let (mut late, mut passing) = (FxHashSet::default(), FxHashSet::default());
+        // Buffers that are complete only after the group.
+        let mut late = FxHashSet::default();
         let mut reads_of_matrix = 0;
         for (i, item) in items.iter().enumerate() {
             let (read, written) = (&item.read, &item.written);
@@ -211,15 +215,12 @@ impl Group {
                             let factors = [p.a.buffer, p.b.buffer];
                             reads_of_matrix += factors.iter().filter(|&&b| Some(b) == seed.matrix).count();
                             if matches!(member, Member::Sum { .. }) {
-                                passing.extend(factors);
                                 late.insert(p.out);
                             } else {
-                                passing.insert(p.a.buffer);
                                 group.made.insert(p.out);
                             }
                         }
                         Kernel::Fused(walk) => {
-                            passing.extend(read.iter().filter(|&&b| buffers[b as usize].len >= rows));
                             late.extend(walk.lates.iter().map(|l| l.out));
                             group.made.extend(written.iter().filter(|b| !late.contains(*b)));
                         }
@@ -242,8 +243,25 @@ impl Group {
             return None;
         }
         group.leave_what_is_not_needed(items);
-        group.passing = passing.difference(&group.made).map(|&b| buffers[b as usize].len / rows).sum();
+        group.passing = group.elements_that_pass(items, buffers);
         Some(group)
+    }
+
+    /// Elements of a row that come from outside.
+    fn elements_that_pass<E: Element>(&self, items: &[Item<E>], buffers: &[Buffer]) -> usize {
+        let mut passing: FxHashSet<u32> = FxHashSet::default();
+        for (fate, item) in self.fates.iter().zip(items) {
+            match (fate, &item.kernel) {
+                (Fate::Inside(Member::Product { .. }), Kernel::MatMul(p)) => {
+                    passing.insert(p.a.buffer);
+                }
+                (Fate::Inside(_), _) => {
+                    passing.extend(item.read.iter().filter(|&&b| buffers[b as usize].len >= self.rows));
+                }
+                _ => {}
+            }
+        }
+        passing.difference(&self.made).map(|&b| buffers[b as usize].len / self.rows).sum()
     }
 
     /// What has nothing to do with the rows that the first kernel makes stays behind the group: a product of the same
@@ -294,7 +312,8 @@ impl Group {
                     !self.made.contains(&buffer) || (offset == 0 && stride * rows == buffers[buffer as usize].len)
                 };
                 // A row of the group may be several of the product, such as of a stack that stands beside it.
-                let concerns = a || (p.m == self.rows && (first || Some(p.a.buffer) == seed.left));
+                let again = Some(p.a.buffer) == seed.left && (seed.matrix.is_none() || is_slim(p));
+                let concerns = a || (p.m == self.rows && (first || again));
                 let each = p.m / self.rows;
                 let by_row = p.m == each * self.rows && each > 0 && whole(p.a.buffer, p.a.offset, p.a.strides[0], p.m);
                 if concerns && by_row && !b && is_by_rows::<E>(p) {

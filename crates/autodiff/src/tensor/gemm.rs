@@ -1,4 +1,5 @@
-//! The one entrance to large matrix products: the kernels are a library's, but for left factors that stand by columns.
+//! Large matrix products without room for copies of factors: the kernels are a library's, but for left factors that stand
+//! by columns. (Executables have such room, and another kernel for many rows.)
 
 use crate::kernel::Deep;
 use crate::scalar::Element;

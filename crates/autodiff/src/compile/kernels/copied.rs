@@ -1,8 +1,8 @@
 //! Right factors that are copied once, for all rows of a product.
 
 use super::super::memory::{Bases, Near, Shared};
-use super::for_each_chunk;
 use super::matmul::{MatMul, NearAt, to_be_written};
+use super::{for_each_chunk, may_fork};
 use crate::kernel::{Narrow, Tall};
 use crate::scalar::Element;
 
@@ -99,7 +99,10 @@ impl MatMul {
         let copied = Copied::Panels(room.len());
         self.copy(bases, copied, room);
         let room = &*room;
-        let pieces = (self.m * self.n * self.k / SPLIT).clamp(1, 16).min(self.m / Tall::<E>::TILE).max(1);
+        // Pieces change no result: as many as there are threads for, twice, should one be held up.
+        let threads = if may_fork(self.threads) { 2 * self.threads } else { 1 };
+        let least = if size_of_val(room) > Tall::<E>::NEAR { Tall::<E>::FAR_ROWS } else { Tall::<E>::TILE };
+        let pieces = (self.m * self.n * self.k / SPLIT).min(threads).min(self.m / least).max(1);
         let cut = |piece: usize| {
             let tiles = self.m / Tall::<E>::TILE;
             if piece == pieces { self.m } else { piece * tiles / pieces * Tall::<E>::TILE }

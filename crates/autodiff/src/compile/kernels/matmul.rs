@@ -59,7 +59,8 @@ impl MatMul {
         self.start.is_none() && self.lead.iter().all(|&n| n == 1)
     }
 
-    /// Whether a single product of this size is left to [`gemm`](crate::tensor::gemm), whichever way its factors stand.
+    /// Whether a single product of this size is large: left to [`gemm`](crate::tensor::gemm), or to
+    /// [panels](MatMul::panels), whichever way its factors stand.
     pub(in super::super) fn is_blocked(&self) -> bool {
         self.m > NARROW && self.n > NARROW && self.m * self.n * self.k > tiny_turned(self.m)
     }

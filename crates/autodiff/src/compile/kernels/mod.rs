@@ -50,7 +50,7 @@ pub(super) struct Scratch<E> {
 }
 
 impl<E: Element> Kernel<E> {
-    /// Elements of scratch: blocks, late reductions; and addresses.
+    /// Elements of scratch: blocks; copies of factors and late reductions; and addresses.
     pub(super) fn scratch(&self) -> (usize, usize, usize) {
         match self {
             Self::Fused(kernel) => kernel.scratch_sizes(),

@@ -172,16 +172,6 @@ impl<E: Math> Block<'_, E> {
         }
         let some = |v: usize| width.saturating_sub(v * lanes).min(lanes);
         let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); ABREAST]; R];
-        if self.inner.start > 0 {
-            for (r, acc) in acc.iter_mut().enumerate() {
-                for (v, acc) in acc.iter_mut().enumerate() {
-                    if FULL || some(v) > 0 {
-                        // SAFETY: so many elements of row `i + r` are in C.
-                        *acc = unsafe { panels::read::<E, M, FULL>(target.add(r * p.n + v * lanes), some(v)) };
-                    }
-                }
-            }
-        }
         let first = self.inner.start * p.a_stride;
         let (mut x, mut next) = (p.a[first + i..].as_ptr(), p.a.as_ptr().wrapping_add(first + ahead));
         for row in packed.chunks_exact(ABREAST * lanes) {
@@ -198,6 +188,8 @@ impl<E: Math> Block<'_, E> {
             }
             (x, next) = (x.wrapping_add(p.a_stride), next.wrapping_add(p.a_stride));
         }
+        // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost.
+        let add = self.inner.start > 0;
         for (r, acc) in acc.iter().enumerate() {
             for (v, &acc) in acc.iter().enumerate() {
                 if !FULL && some(v) == 0 {
@@ -206,13 +198,14 @@ impl<E: Math> Block<'_, E> {
                 let place = r * p.n + v * lanes;
                 // SAFETY: so many elements of row `i + r` are in C, and in what is added to.
                 unsafe {
-                    let sum = match end {
-                        Some((start, scale)) => {
-                            let start = panels::read::<E, M, FULL>(start.add(place), some(v));
-                            E::Register::<M>::mul_add(acc, scale, start)
-                        }
-                        None => acc,
-                    };
+                    let mut sum = acc;
+                    if add {
+                        sum = sum.plus(panels::read::<E, M, FULL>(target.add(place), some(v)));
+                    }
+                    if let Some((start, scale)) = end {
+                        let start = panels::read::<E, M, FULL>(start.add(place), some(v));
+                        sum = E::Register::<M>::mul_add(sum, scale, start);
+                    }
                     panels::write::<E, M, FULL>(sum, target.add(place), some(v));
                 }
             }

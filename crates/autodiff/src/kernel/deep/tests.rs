@@ -59,3 +59,18 @@ fn small_steps_are_added_up_before_they_are_added() {
 fn products_by_a_factor_that_stands_by_columns_are_exact_on_any_machine() {
     on_every_machine!(all);
 }
+
+/// Sixty thousand numbers that are not exact: one long sum would be wrong in the fourth digit.
+fn long_sums<M: Machine>() {
+    let (m, k, n) = (16, 60_000, 8);
+    let (a, b) = (vec![1.0_f32; k * m], vec![0.1_f32; k * n]);
+    let mut out = vec![0.0_f32; m * n];
+    multiply::<f32, M>(&Deep { m, k, n, a: &a, a_stride: m, b: &b, b_strides: [n, 1], start: None }, &mut out);
+    let expected = k as f64 * f64::from(0.1_f32);
+    assert!(out.iter().all(|&x| (f64::from(x) / expected - 1.0).abs() < 2e-5), "{} is not {expected}", out[0]);
+}
+
+#[test]
+fn long_sums_keep_their_digits() {
+    on_every_machine!(long_sums);
+}

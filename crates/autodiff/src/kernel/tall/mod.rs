@@ -3,7 +3,7 @@
 //! A tile of `C` takes an element of each of its rows of `X` in all lanes, times a row of `W`, and nothing of `X` is
 //! copied; `W` is, once, to panels as wide as a tile. The inner axis is cut in blocks, so that a tile's part of `X` stays
 //! in the first cache while the panels pass, and the next part is asked for meanwhile. Columns are cut so that their
-//! panels stay in the second cache.
+//! panels stay in the second cache. The sizes were found on a processor with 48 KB of first and 2 MB of second cache.
 
 use super::machine::Machine;
 use super::math::Math;
@@ -47,6 +47,9 @@ const AHEAD: usize = 7;
 impl<E> Tall<'_, E> {
     /// Rows of a tile, where there are registers for it.
     pub(crate) const TILE: usize = TILE;
+
+    /// Rows for which panels that do not stay near are worth the way.
+    pub(crate) const FAR_ROWS: usize = 16 * TILE;
 
     /// Rows for which copying the right factor pays.
     const ROWS: usize = 128;
@@ -133,7 +136,7 @@ impl<E: Math> Part<'_, E> {
         let panel = width::<E, M>();
         for (index, at) in self.columns.clone().step_by(panel).enumerate() {
             // The first panels ask for it, some rows each.
-            let ahead = self.ahead.wrapping_add((index * AHEAD).min(R) * p.a_stride);
+            let ahead = (index * AHEAD < R).then(|| self.ahead.wrapping_add(index * AHEAD * p.a_stride));
             let packed = &self.packed[at * p.k..][self.inner.start * panel..self.inner.end * panel];
             if p.n - at >= panel {
                 self.tile::<M, R, true>(p, at, packed, ahead, out);
@@ -150,7 +153,7 @@ impl<E: Math> Part<'_, E> {
         p: &Tall<'_, E>,
         at: usize,
         packed: &[E],
-        mut ahead: *const E,
+        mut ahead: Option<*const E>,
         out: &mut [E],
     ) {
         let lanes = E::Register::<M>::LANES;
@@ -159,16 +162,6 @@ impl<E: Math> Part<'_, E> {
         let some = |v: usize| width.saturating_sub(v * lanes).min(lanes);
         let target = out[self.i * p.n + at..][..(R - 1) * p.n + width].as_mut_ptr();
         let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); ABREAST]; R];
-        if self.inner.start > 0 {
-            for (r, acc) in acc.iter_mut().enumerate() {
-                for (v, acc) in acc.iter_mut().enumerate() {
-                    if FULL || some(v) > 0 {
-                        // SAFETY: so many elements of row `i + r` are in C.
-                        *acc = unsafe { panels::read::<E, M, FULL>(target.add(r * p.n + v * lanes), some(v)) };
-                    }
-                }
-            }
-        }
         // Where every fourth row of A stands: an address of each row in between is one addition away.
         let start = p.a.as_ptr().wrapping_add(self.i * p.a_stride + self.inner.start);
         let mut fourth: [*const E; TILE.div_ceil(4)] =
@@ -191,10 +184,12 @@ impl<E: Math> Part<'_, E> {
             };
         }
         for _ in 0..self.inner.len() / line {
-            for r in 0..AHEAD {
-                prefetch::<E, true>(ahead.wrapping_add(r * p.a_stride));
+            if let Some(at) = &mut ahead {
+                for r in 0..AHEAD {
+                    prefetch::<E, true>(at.wrapping_add(r * p.a_stride));
+                }
+                *at = at.wrapping_add(line);
             }
-            ahead = ahead.wrapping_add(line);
             for _ in 0..line {
                 step!();
             }
@@ -202,11 +197,17 @@ impl<E: Math> Part<'_, E> {
         for _ in 0..self.inner.len() % line {
             step!();
         }
+        // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost.
+        let add = self.inner.start > 0;
         for (r, acc) in acc.iter().enumerate() {
             for (v, &acc) in acc.iter().enumerate() {
                 if FULL || some(v) > 0 {
-                    // SAFETY: as above.
-                    unsafe { panels::write::<E, M, FULL>(acc, target.add(r * p.n + v * lanes), some(v)) };
+                    // SAFETY: so many elements of row `i + r` are in C.
+                    unsafe {
+                        let place = target.add(r * p.n + v * lanes);
+                        let sum = if add { acc.plus(panels::read::<E, M, FULL>(place, some(v))) } else { acc };
+                        panels::write::<E, M, FULL>(sum, place, some(v));
+                    }
                 }
             }
         }

@@ -45,3 +45,22 @@ fn all<M: Machine>() {
 fn products_of_many_rows_are_exact_on_any_machine() {
     on_every_machine!(all);
 }
+
+/// Four thousand numbers that are not exact, in blocks.
+fn long_sums<M: Machine>() {
+    let (m, k, n) = (14, 4096, 32);
+    let (a, b) = (vec![1.0_f32; m * k], vec![0.1_f32; k * n]);
+    let mut packed = vec![MaybeUninit::uninit(); k * n.next_multiple_of(width::<f32, M>())];
+    pack::<f32, M>(&b, [n, 1], (k, n), &mut packed);
+    // SAFETY: all of it was written.
+    let packed: Vec<f32> = packed.into_iter().map(|x| unsafe { x.assume_init() }).collect();
+    let mut out = vec![0.0_f32; m * n];
+    multiply::<f32, M>(&Tall { m, k, n, a: &a, a_stride: k }, &packed, &mut out);
+    let expected = k as f64 * f64::from(0.1_f32);
+    assert!(out.iter().all(|&x| (f64::from(x) / expected - 1.0).abs() < 1.5e-5), "{} is not {expected}", out[0]);
+}
+
+#[test]
+fn long_sums_keep_their_digits() {
+    on_every_machine!(long_sums);
+}
