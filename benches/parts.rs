@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench parts` prints criterion's report, then each part beside what it replaces, measured in turn.
 
-use autodiff::{CompileOptions, Executable, Program, Scan, ScanInputs, Storage, Tensor, Value, Var};
+use autodiff::{CompileOptions, Element, Executable, Program, Scan, ScanInputs, Storage, Tensor, Value, Var};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group};
 use nn::{Activation, Mlp, loss};
 use std::hint::black_box;
@@ -16,17 +16,24 @@ fn one_thread() -> CompileOptions {
 }
 
 /// An executable with its inputs and outputs.
-struct Ready {
-    executable: Executable<f64>,
-    inputs: Vec<Tensor<f64>>,
-    outputs: Vec<Tensor<f64>>,
+struct Ready<E: Element = f64> {
+    executable: Executable<E>,
+    inputs: Vec<Tensor<E>>,
+    outputs: Vec<Tensor<E>>,
 }
 
 impl Ready {
     fn new(program: &Program) -> Self {
-        let executable = program.compile::<f64>(one_thread());
-        let wave =
-            |shape: &[usize]| Tensor::from_fn(shape, |i| 0.6 + 0.3 * ((i.iter().sum::<usize>() * 7) as f64).sin());
+        Self::of(program)
+    }
+}
+
+impl<E: Element> Ready<E> {
+    fn of(program: &Program) -> Self {
+        let executable = program.compile::<E>(one_thread());
+        let wave = |shape: &[usize]| {
+            Tensor::from_fn(shape, |i| E::from_f64(0.6 + 0.3 * ((i.iter().sum::<usize>() * 7) as f64).sin()))
+        };
         let inputs = executable.input_shapes().iter().map(|s| wave(s)).collect();
         let outputs = executable.output_shapes().iter().map(|s| Tensor::zeros(s)).collect();
         Self { executable, inputs, outputs }
@@ -142,6 +149,16 @@ fn parts(c: &mut Criterion) {
         let mut ready = Ready::new(&record(&[&[m, k], &[n, k]], |x| x[0].matmul(&x[1].transpose())));
         group.bench_function(format!("{m}x{k}x{n}_transposed"), |b| b.iter(|| ready.run()));
         let mut ready = Ready::new(&record(&[&[m, k], &[m, n]], |x| x[0].transpose().matmul(&x[1])));
+        group.bench_function(format!("{k}x{m}x{n}_left_transposed"), |b| b.iter(|| ready.run()));
+    }
+    group.finish();
+
+    let mut group = c.benchmark_group("product_f32");
+    for [m, k, n] in [[5000, 784, 64], [1000, 784, 256]] {
+        group.throughput(Throughput::Elements((m * k * n) as u64));
+        let mut ready = Ready::<f32>::of(&record(&[&[m, k], &[k, n]], |x| x[0].matmul(&x[1])));
+        group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| ready.run()));
+        let mut ready = Ready::<f32>::of(&record(&[&[m, k], &[m, n]], |x| x[0].transpose().matmul(&x[1])));
         group.bench_function(format!("{k}x{m}x{n}_left_transposed"), |b| b.iter(|| ready.run()));
     }
     group.finish();

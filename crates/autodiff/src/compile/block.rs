@@ -83,10 +83,17 @@ struct Shared<'a> {
 #[derive(Clone, Copy)]
 struct Seed {
     rows: usize,
-    /// The large factor that is to be read once, if that is what it is for.
-    matrix: Option<u32>,
-    /// The left factor of the first product.
+    /// The left factor of the first kernel, if it is a product.
     left: Option<u32>,
+    /// Whether it is for that factor, which is large, to be read once.
+    once: bool,
+}
+
+impl Seed {
+    /// The factor that is to be read once.
+    fn matrix(self) -> Option<u32> {
+        self.left.filter(|_| self.once)
+    }
 }
 
 /// A product that reads a large factor by rows.
@@ -96,8 +103,7 @@ fn by_matrix<E: Element>(kernel: &Kernel<E>) -> Option<Seed> {
             if p.is_single() && p.n > 0 && p.n <= NARROW && p.m * p.k * size_of::<E>() >= LARGE && p.m >= MANY =>
         {
             // Whole rows, one behind the other.
-            let left = Some(p.a.buffer);
-            (p.a.strides[1] == 1).then_some(Seed { rows: p.m, matrix: left, left })
+            (p.a.strides[1] == 1).then_some(Seed { rows: p.m, left: Some(p.a.buffer), once: true })
         }
         _ => None,
     }
@@ -124,18 +130,14 @@ fn by_rows<E: Element>(items: &[Item<E>], buffers: &[Buffer]) -> Option<Seed> {
         }
         _ => return None,
     };
-    (rows >= MANY).then_some(Seed { rows, matrix: None, left })
+    (rows >= MANY).then_some(Seed { rows, left, once: false })
 }
 
 /// Whether it can be run block by block: where a matrix is not near, it is packed again for each block.
 fn is_by_rows<E: Element>(product: &MatMul) -> bool {
     let near = || product.panels::<E>().is_some_and(|len| len * size_of::<E>() <= Tall::<E>::NEAR);
-    product.is_single() && product.n * product.k > 0 && (is_slim(product) || near())
-}
-
-/// Whether its right factor takes no panels.
-fn is_slim(product: &MatMul) -> bool {
-    product.n <= NARROW || product.is_by_small()
+    let slim = product.n <= NARROW || product.is_by_small();
+    product.is_single() && product.n * product.k > 0 && (slim || near())
 }
 
 /// What a kernel is to the group.
@@ -190,7 +192,6 @@ impl Group {
             Self { fates: Vec::with_capacity(items.len()), rows, made: FxHashSet::default(), passing: 0, panels: 0 };
         // Buffers that are complete only after the group.
         let mut late = FxHashSet::default();
-        let mut reads_of_matrix = 0;
         for (i, item) in items.iter().enumerate() {
             let (read, written) = (&item.read, &item.written);
             let own = || read.iter().filter(|b| group.made.contains(*b));
@@ -212,8 +213,6 @@ impl Group {
                     }
                     match &item.kernel {
                         Kernel::MatMul(p) => {
-                            let factors = [p.a.buffer, p.b.buffer];
-                            reads_of_matrix += factors.iter().filter(|&&b| Some(b) == seed.matrix).count();
                             if matches!(member, Member::Sum { .. }) {
                                 late.insert(p.out);
                             } else {
@@ -230,15 +229,16 @@ impl Group {
             }
             group.fates.push(fate);
         }
-        if seed.matrix.is_none() {
-            group.leave_what_is_not_joined(items);
-        }
-        let reread = || {
-            let inside = group.fates.iter().zip(items).filter(|(fate, _)| matches!(fate, Fate::Inside(_)));
-            let own = inside.flat_map(|(_, item)| item.read.iter().filter(|b| group.made.contains(b)));
-            own.map(|&b| buffers[b as usize].len).sum::<usize>()
+        group.leave_what_is_not_joined(items);
+        let inside = group.fates.iter().zip(items).filter(|(fate, _)| matches!(fate, Fate::Inside(_)));
+        let read = inside.flat_map(|(_, item)| &item.read);
+        let gains = match seed.matrix() {
+            Some(matrix) => read.filter(|&&b| b == matrix).count() >= 2,
+            None => {
+                let own = read.filter(|b| group.made.contains(b));
+                own.map(|&b| buffers[b as usize].len).sum::<usize>() * size_of::<E>() >= WORTH
+            }
         };
-        let gains = if seed.matrix.is_some() { reads_of_matrix >= 2 } else { reread() * size_of::<E>() >= WORTH };
         if !gains {
             return None;
         }
@@ -312,7 +312,7 @@ impl Group {
                     !self.made.contains(&buffer) || (offset == 0 && stride * rows == buffers[buffer as usize].len)
                 };
                 // A row of the group may be several of the product, such as of a stack that stands beside it.
-                let again = Some(p.a.buffer) == seed.left && (seed.matrix.is_none() || is_slim(p));
+                let again = Some(p.a.buffer) == seed.left;
                 let concerns = a || (p.m == self.rows && (first || again));
                 let each = p.m / self.rows;
                 let by_row = p.m == each * self.rows && each > 0 && whole(p.a.buffer, p.a.offset, p.a.strides[0], p.m);
@@ -324,7 +324,7 @@ impl Group {
                     };
                     return fits.then_some(Member::Product { each, copied });
                 }
-                let of_matrix = [p.a.buffer, p.b.buffer].map(Some).contains(&seed.matrix);
+                let of_matrix = [p.a.buffer, p.b.buffer].map(Some).contains(&seed.matrix());
                 let small = p.n <= 2 * NARROW && (of_matrix || p.m * p.n <= GATHERED);
                 let fits = whole(p.a.buffer, p.a.offset, p.a.strides[1], p.k)
                     && whole(p.b.buffer, p.b.offset, p.b.strides[0], p.k);

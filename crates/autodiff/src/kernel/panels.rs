@@ -5,7 +5,6 @@ use super::math::Math;
 use super::register::Register;
 use super::turn::turn;
 use std::mem::MaybeUninit;
-use std::ops::Range;
 
 /// Registers side by side in a tile.
 pub(super) const ABREAST: usize = 2;
@@ -16,27 +15,25 @@ pub(super) const fn width<E: Math, M: Machine>() -> usize {
     ABREAST * <E::Register<M> as Register<E>>::LANES
 }
 
-/// Some rows and columns of `B`, panel by panel, each row by row and filled up with zeros. All of `into` is written.
+/// Copies `B`, panel by panel, each row by row and filled up with zeros. All of `into` is written.
 #[inline(always)]
 pub(super) fn pack<E: Math, M: Machine>(
     b: &[E],
     [rs, cs]: [usize; 2],
-    inner: Range<usize>,
-    columns: Range<usize>,
+    (k, n): (usize, usize),
     into: &mut [MaybeUninit<E>],
 ) {
     let panel = width::<E, M>();
     let lanes = E::Register::<M>::LANES;
-    assert!(into.len() == columns.len().next_multiple_of(panel) * inner.len(), "panels have another size");
-    assert!((inner.end - 1) * rs + (columns.end - 1) * cs < b.len(), "a product reads beyond its right factor");
-    let panels = columns.clone().step_by(panel).zip(into.chunks_exact_mut(panel * inner.len()));
-    for (at, into) in panels {
-        let width = panel.min(columns.end - at);
+    assert!(into.len() == n.next_multiple_of(panel) * k, "panels have another size");
+    assert!((k - 1) * rs + (n - 1) * cs < b.len(), "a product reads beyond its right factor");
+    for (at, into) in (0..n).step_by(panel).zip(into.chunks_exact_mut(panel * k)) {
+        let width = panel.min(n - at);
         if rs == 1 && cs > 0 {
-            turn::<E, M>(&b[inner.start + at * cs..], cs, (width, panel), into);
+            turn::<E, M>(&b[at * cs..], cs, (width, panel), into);
             continue;
         }
-        for (k, into) in inner.clone().zip(into.chunks_exact_mut(panel)) {
+        for (k, into) in into.chunks_exact_mut(panel).enumerate() {
             let from = k * rs + at * cs;
             if cs == 1 {
                 for v in 0..ABREAST {

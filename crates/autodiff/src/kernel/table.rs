@@ -108,7 +108,7 @@ macro_rules! table {
         table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = fold::expand::<E, $machine> $(, $feature)?);
         table!(@fn narrow(product: &Narrow<'_, E>, out: &mut [E]) = narrow::multiply::<E, $machine> $(, $feature)?);
         table!(@fn deep(product: &Deep<'_, E>, out: &mut [E]) = deep::multiply::<E, $machine> $(, $feature)?);
-        table!(@fn copied(b: &[E], strides: [usize; 2], size: (usize, usize), into: &mut [MaybeUninit<E>]) = tall::pack::<E, $machine> $(, $feature)?);
+        table!(@fn copied(b: &[E], strides: [usize; 2], size: (usize, usize), into: &mut [MaybeUninit<E>]) = panels::pack::<E, $machine> $(, $feature)?);
         table!(@fn tall(product: &Tall<'_, E>, packed: &[E], out: &mut [E]) = tall::multiply::<E, $machine> $(, $feature)?);
         table!(@fn stack(products: &Stack<'_, E>, out: &mut [E]) = stack::multiply::<E, $machine> $(, $feature)?);
         table!(@fn pack(b: &[E], strides: [usize; 2], size: (usize, usize), into: &mut [MaybeUninit<E>]) = narrow::pack::<E, $machine> $(, $feature)?);

@@ -56,6 +56,19 @@ fn threads(_: bool, _: bool, _: usize) -> usize {
     1
 }
 
+/// In how many pieces threads share so many multiply-adds: as many for each, two where there is much to do, should one be
+/// held up.
+pub(crate) fn pieces(work: usize, threads: usize) -> usize {
+    let most = if threads > 1 && work / SPLIT >= 2 * threads { 2 * threads } else { threads };
+    (work / SPLIT).clamp(1, most)
+}
+
+/// The rows of one of so many pieces: whole tiles, but for the end.
+pub(crate) fn rows_of(piece: usize, pieces: usize, m: usize, tile: usize) -> Range<usize> {
+    let cut = |index: usize| if index == pieces { m } else { index * m / pieces / tile * tile };
+    cut(piece)..cut(piece + 1)
+}
+
 /// `C = A·B`, or what it says of a sum. `out` has `m·n` elements and is overwritten.
 ///
 /// Inside a rayon pool (`ThreadPool::install`) rows or columns of a large product are shared between its threads; from
@@ -76,9 +89,7 @@ pub(crate) fn gemm<E: Element + GemmScalar>(product: Product<'_, E>, out: &mut [
     assert!(start.is_none_or(|(start, _)| start.len() == m * n), "a product is added to something of another size");
     let work = m * n * k;
     let threads = threads(fork, wake, work);
-    // As many for each thread: two where there is much to do, should one be held up.
-    let most = if threads > 1 && work / SPLIT >= 2 * threads { 2 * threads } else { threads };
-    let pieces = (work / SPLIT).clamp(1, most);
+    let pieces = pieces(work, threads);
     if let (Some(deep), [1, a_stride]) = (E::kernels().deep, a_strides)
         && a_stride > 1
         && Deep::<E>::suits(m, n)
@@ -139,10 +150,9 @@ fn by_columns<E: Element>(p: &Deep<'_, E>, deep: fn(&Deep<'_, E>, &mut [E]), pie
     let Deep { m, n, a, start, .. } = *p;
     let tile = Deep::<E>::TILE;
     let pieces = pieces.min(m / tile).max(1);
-    let cut = |index: usize| if index == pieces { m } else { index * m / pieces / tile * tile };
     let target = Target(out.as_mut_ptr());
     let piece = |index: usize| {
-        let rows = cut(index)..cut(index + 1);
+        let rows = rows_of(index, pieces, m, tile);
         let start = start.map(|(start, scale)| (&start[rows.start * n..rows.end * n], scale));
         // SAFETY: pieces of C do not overlap, and its length was checked by the caller.
         let out = unsafe { std::slice::from_raw_parts_mut(target.at(rows.start * n), rows.len() * n) };

@@ -14,7 +14,7 @@ pub(crate) mod reduce;
 pub use constant::Constant;
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]
 pub use gemm::Product;
-pub(crate) use gemm::gemm;
+pub(crate) use gemm::{gemm, pieces, rows_of};
 
 use crate::error::{Error, Result};
 use crate::scalar::Element;

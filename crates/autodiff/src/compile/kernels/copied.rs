@@ -5,6 +5,7 @@ use super::matmul::{MatMul, NearAt, to_be_written};
 use super::{for_each_chunk, may_fork};
 use crate::kernel::{Narrow, Tall};
 use crate::scalar::Element;
+use crate::tensor::{pieces, rows_of};
 
 /// What is copied of a right factor, and the elements that it takes.
 #[derive(Clone, Copy, Debug)]
@@ -25,9 +26,6 @@ impl Copied {
         }
     }
 }
-
-/// Multiply-adds of a piece that is worth another thread.
-const SPLIT: usize = 1 << 20;
 
 /// The most elements that panels take, in blocks that stay near.
 const BLOCKS: usize = 4;
@@ -67,7 +65,8 @@ impl MatMul {
                     (many.pack)(&b[panel * width * strides[1]..], strides, (k, columns), into);
                 });
             }
-            _ => {}
+            (Copied::Nothing, ..) => {}
+            _ => unreachable!("a copy is made for a kernel that is there"),
         }
     }
 
@@ -80,6 +79,9 @@ impl MatMul {
         (copied, copy): (Copied, &[E]),
         (from, to): (usize, usize),
     ) {
+        if let Copied::Nothing = copied {
+            return self.run_rows(bases, near, places, (from, to));
+        }
         let (a, out) = self.rows(bases, near, places, (from, to));
         let (m, k, n, a_strides) = (to - from, self.k, self.n, self.a.strides);
         let table = E::kernels();
@@ -90,7 +92,7 @@ impl MatMul {
             (Copied::Panels(_), _, Some(many)) => {
                 (many.multiply)(&Tall { m, k, n, a, a_stride: a_strides[0] }, copy, out);
             }
-            _ => self.run_rows(bases, near, places, (from, to)),
+            _ => unreachable!("a copy is made for a kernel that is there"),
         }
     }
 
@@ -99,17 +101,13 @@ impl MatMul {
         let copied = Copied::Panels(room.len());
         self.copy(bases, copied, room);
         let room = &*room;
-        // Pieces change no result: as many as there are threads for, twice, should one be held up.
-        let threads = if may_fork(self.threads) { 2 * self.threads } else { 1 };
+        // Pieces change no result.
+        let threads = if may_fork(self.threads) { self.threads } else { 1 };
         let least = if size_of_val(room) > Tall::<E>::NEAR { Tall::<E>::FAR_ROWS } else { Tall::<E>::TILE };
-        let pieces = (self.m * self.n * self.k / SPLIT).min(threads).min(self.m / least).max(1);
-        let cut = |piece: usize| {
-            let tiles = self.m / Tall::<E>::TILE;
-            if piece == pieces { self.m } else { piece * tiles / pieces * Tall::<E>::TILE }
-        };
+        let pieces = pieces(self.m * self.n * self.k, threads).min(self.m / least).max(1);
         for_each_chunk(self.threads, 0..pieces, &|piece| {
-            let rows = (cut(piece), cut(piece + 1));
-            self.run_copied(bases, &Near::none(), [None; 2], (copied, room), rows);
+            let rows = rows_of(piece, pieces, self.m, Tall::<E>::TILE);
+            self.run_copied(bases, &Near::none(), [None; 2], (copied, room), (rows.start, rows.end));
         });
     }
 }

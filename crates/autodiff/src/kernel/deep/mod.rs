@@ -88,7 +88,8 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Deep<'_, E>, out: &mut [E]) {
             for begin in (0..k).step_by(depth) {
                 let inner = begin..(begin + depth).min(k);
                 let used = columns.len().next_multiple_of(panel) * inner.len();
-                panels::pack::<E, M>(p.b, p.b_strides, inner.clone(), columns.clone(), &mut scratch[..used]);
+                let b = &p.b[inner.start * p.b_strides[0] + left * p.b_strides[1]..];
+                panels::pack::<E, M>(b, p.b_strides, (inner.len(), columns.len()), &mut scratch[..used]);
                 // SAFETY: all of it was written.
                 let packed = unsafe { std::slice::from_raw_parts(scratch.as_ptr().cast(), used) };
                 let block = Block { rows: top..(top + rows).min(m), columns: columns.clone(), packed, inner };

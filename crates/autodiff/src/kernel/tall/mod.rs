@@ -10,10 +10,9 @@ use super::math::Math;
 use super::panels::{self, ABREAST, width};
 use super::prefetch::{LINE, prefetch};
 use super::register::Register;
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// `C = A·B`, where `B` was [copied](pack); `A` and `C` stand by rows.
+/// `C = A·B`, where `B` was [copied](panels::pack); `A` and `C` stand by rows.
 #[derive(Clone, Copy)]
 pub(crate) struct Tall<'a, E> {
     /// Rows of `A` and `C`.
@@ -64,18 +63,7 @@ impl<E> Tall<'_, E> {
     }
 }
 
-/// Copies `B` to panels as wide as a tile, one behind the other. All of `into` is written.
-#[inline(always)]
-pub(super) fn pack<E: Math, M: Machine>(
-    b: &[E],
-    strides: [usize; 2],
-    (k, n): (usize, usize),
-    into: &mut [MaybeUninit<E>],
-) {
-    panels::pack::<E, M>(b, strides, 0..k, 0..n, into);
-}
-
-/// The product by panels that [`pack`] made; `out` is `C`, and nothing is empty.
+/// The product by panels that [`panels::pack`] made; `out` is `C`, and nothing is empty.
 ///
 /// An element is summed along the inner axis, block by block, whatever else is computed with it.
 #[inline(always)]
@@ -95,9 +83,9 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Tall<'_, E>, packed: &[E], out: 
         let mut i = 0;
         while i < m {
             // Tiles as equal as can be, of rows in pairs.
-            let rows = (m - i).div_ceil((m - i).div_ceil(most));
-            let rows = if rows % 2 == 1 && rows < m - i { rows + 1 } else { rows };
-            let rows = if rows > 1 { rows / 2 * 2 } else { 1 };
+            let left = m - i;
+            let rows = left.div_ceil(left.div_ceil(most)).next_multiple_of(2);
+            let rows = if rows <= left { rows } else { (left - 1).max(1) };
             for begin in (0..k).step_by(depth) {
                 let inner = begin..(begin + depth).min(k);
                 // What is read next: further on in these rows, or in the next ones.

@@ -3,7 +3,7 @@
 use super::super::machine::Machine;
 use super::super::math::Math;
 use super::super::{on_every_machine, small_numbers as numbers};
-use super::{Tall, multiply, pack, width};
+use super::{Tall, multiply, panels::pack, width};
 use std::mem::MaybeUninit;
 
 fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), a_stride: usize, b_strides: [usize; 2]) {
