@@ -13,6 +13,7 @@ use super::panels::{self, ABREAST, width};
 use super::prefetch::{LINE, prefetch};
 use super::register::Register;
 use super::scratch::Scratch;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// `C = A·B` or `C = S + c·A·B`; `C` and `S` are row-major.
@@ -48,7 +49,7 @@ const APART: usize = 64;
 const COLUMNS: usize = 256;
 
 /// Bytes of `C` that stay in the second cache.
-const NEAR: usize = 1 << 20;
+const NEAR: usize = 2 << 20;
 
 impl<E> Deep<'_, E> {
     /// Rows of a tile, where there are registers for it.
@@ -79,7 +80,8 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Deep<'_, E>, out: &mut [E]) {
     let row = (p.a_stride * size_of::<E>()).max(1);
     let most = if row < PAGE { (PAGES * PAGE / row).min(ROWS) } else { APART };
     let depth = k.div_ceil(k.div_ceil(most));
-    let mut scratch = Scratch::<E, { ROWS * COLUMNS }>::new();
+    let mut panels = Scratch::<E, { ROWS * COLUMNS }>::new();
+    let mut sums = Scratch::<E, { TILE * COLUMNS }>::new();
     for left in (0..n).step_by(COLUMNS) {
         let columns = left..(left + COLUMNS).min(n);
         let most = (NEAR / size_of::<E>() / columns.len()).max(TILE);
@@ -89,11 +91,11 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Deep<'_, E>, out: &mut [E]) {
                 let inner = begin..(begin + depth).min(k);
                 let used = columns.len().next_multiple_of(panel) * inner.len();
                 let b = &p.b[inner.start * p.b_strides[0] + left * p.b_strides[1]..];
-                panels::pack::<E, M>(b, p.b_strides, (inner.len(), columns.len()), &mut scratch[..used]);
+                panels::pack::<E, M>(b, p.b_strides, (inner.len(), columns.len()), &mut panels[..used]);
                 // SAFETY: all of it was written.
-                let packed = unsafe { std::slice::from_raw_parts(scratch.as_ptr().cast(), used) };
+                let packed = unsafe { std::slice::from_raw_parts(panels.as_ptr().cast(), used) };
                 let block = Block { rows: top..(top + rows).min(m), columns: columns.clone(), packed, inner };
-                block.multiply::<M>(p, out);
+                block.multiply::<M>(p, &mut sums, out);
             }
         }
     }
@@ -107,63 +109,114 @@ struct Block<'a, E> {
     packed: &'a [E],
 }
 
+/// A tile of a block.
+#[derive(Clone, Copy)]
+struct Tile<'a, E> {
+    /// Its first row and column.
+    at: (usize, usize),
+    /// Its panel of `B`.
+    packed: &'a [E],
+    /// Where its sums go, and from one row to the next.
+    target: *mut E,
+    stride: usize,
+    /// Where the sums of the blocks before stand, and from one row to the next.
+    so_far: Option<(*const E, usize)>,
+    /// What is asked for meanwhile, if anything is: in every second row of `X`.
+    ahead: [Option<*const E>; 2],
+}
+
 impl<E: Math> Block<'_, E> {
     #[inline(always)]
-    fn multiply<M: Machine>(&self, p: &Deep<'_, E>, out: &mut [E]) {
+    fn multiply<M: Machine>(&self, p: &Deep<'_, E>, sums: &mut [MaybeUninit<E>], out: &mut [E]) {
         let mut i = self.rows.start;
         while i < self.rows.end {
             let left = self.rows.end - i;
             i += match M::REGISTERS {
-                32 if left >= TILE => self.tiles::<M, TILE>(p, i, out),
-                32 if left >= 8 => self.tiles::<M, 8>(p, i, out),
-                _ if left >= 6 => self.tiles::<M, 6>(p, i, out),
-                _ if left >= 4 => self.tiles::<M, 4>(p, i, out),
-                _ if left >= 2 => self.tiles::<M, 2>(p, i, out),
-                _ => self.tiles::<M, 1>(p, i, out),
+                32 if left >= TILE => self.band::<M, TILE>(p, i, sums, out),
+                32 if left >= 8 => self.band::<M, 8>(p, i, sums, out),
+                _ if left >= 6 => self.band::<M, 6>(p, i, sums, out),
+                _ if left >= 4 => self.band::<M, 4>(p, i, sums, out),
+                _ if left >= 2 => self.band::<M, 2>(p, i, sums, out),
+                _ => self.band::<M, 1>(p, i, sums, out),
             };
         }
     }
 
     /// `R` rows from row `i` on, and how many that are.
+    ///
+    /// Where a block has all columns, a tile of sums stands in one piece until the last block: its rows in `C` may be a
+    /// page apart, and those meet in the first cache and in the queue of what is written.
     #[inline(always)]
-    fn tiles<M: Machine, const R: usize>(&self, p: &Deep<'_, E>, i: usize, out: &mut [E]) -> usize {
+    fn band<M: Machine, const R: usize>(
+        &self,
+        p: &Deep<'_, E>,
+        i: usize,
+        sums: &mut [MaybeUninit<E>],
+        out: &mut [E],
+    ) -> usize {
         let panel = width::<E, M>();
+        let (first, last) = (self.inner.start == 0, self.inner.end == p.k);
+        let band = &mut out[i * p.n..][..R * p.n];
+        let mut from = band.as_ptr();
+        let in_pieces = p.n <= COLUMNS;
+        if in_pieces && last && !first {
+            let sums = &mut sums[..band.len()];
+            // SAFETY: elements, to a place of their own.
+            unsafe { std::ptr::copy_nonoverlapping(from, sums.as_mut_ptr().cast(), sums.len()) };
+            from = sums.as_ptr().cast();
+        }
         let each = self.packed.chunks_exact(panel * self.inner.len());
         for (index, (packed, at)) in each.zip(self.columns.clone().step_by(panel)).enumerate() {
-            // The first tiles ask for the next ones' part of `X`, a line each.
-            let ahead = i + R + (index * LINE / size_of::<E>()).min(R);
-            if self.columns.end - at >= panel {
-                self.tile::<M, R, true>(p, (i, at), packed, ahead, out);
+            let width = panel.min(self.columns.end - at);
+            let (in_rows, in_piece) = ((at, p.n), (R * at, width));
+            let (begin, stride) = if in_pieces && !last { in_piece } else { in_rows };
+            let target = band[begin..][..(R - 1) * stride + width].as_mut_ptr();
+            let (begin, apart) = if in_pieces { in_piece } else { in_rows };
+            let so_far = (!first).then(|| (from.wrapping_add(begin), apart));
+            let ahead = self.ahead::<M, R>(p, i, index);
+            let tile = Tile { at: (i, at), packed, target, stride, so_far, ahead };
+            if width == panel {
+                self.tile::<M, R, true>(p, tile);
             } else {
-                self.tile::<M, R, false>(p, (i, at), packed, ahead, out);
+                self.tile::<M, R, false>(p, tile);
             }
         }
         R
     }
 
-    /// A tile, from row `i` and column `at` on; `FULL` if all of its columns are in C.
+    /// What the tile of this number asks for of the next tiles' part of `X`, further on in these rows or in the next
+    /// block's: one or two lines of a row, which are those of its last element and the one before, each at even and at odd
+    /// rows, as far from each other as the number of tiles allows. More at once would keep others waiting.
     #[inline(always)]
-    fn tile<M: Machine, const R: usize, const FULL: bool>(
-        &self,
-        p: &Deep<'_, E>,
-        (i, at): (usize, usize),
-        packed: &[E],
-        ahead: usize,
-        out: &mut [E],
-    ) {
-        let lanes = E::Register::<M>::LANES;
-        let width = if FULL { ABREAST * lanes } else { self.columns.end - at };
-        let begin = i * p.n + at;
-        let target = out[begin..][..(R - 1) * p.n + width].as_mut_ptr();
-        for r in 0..R {
-            for v in 0..ABREAST {
-                prefetch::<E, true>(target.wrapping_add(r * p.n + v * lanes));
+    fn ahead<M: Machine, const R: usize>(&self, p: &Deep<'_, E>, i: usize, index: usize) -> [Option<*const E>; 2] {
+        let (row, column) = match i + R < self.rows.end {
+            true => (self.inner.start, i + R),
+            false => (self.inner.end, self.rows.start),
+        };
+        let parts = if R * size_of::<E>() > LINE { 4 } else { 2 };
+        let tiles = self.columns.len().div_ceil(width::<E, M>());
+        let mut ahead = [None; 2];
+        let mut slots = ahead.iter_mut();
+        for part in 0..parts {
+            if part * tiles / parts == index
+                && let Some(slot) = slots.next()
+            {
+                let at = (row + part % 2) * p.a_stride + column + R - 1;
+                *slot = Some(p.a.as_ptr().wrapping_add(at).wrapping_byte_sub((parts - 1 - part) / 2 * LINE));
             }
         }
-        // What the sum so far is added to in the end: small steps would be lost in it one by one.
+        ahead
+    }
+
+    #[inline(always)]
+    fn tile<M: Machine, const R: usize, const FULL: bool>(&self, p: &Deep<'_, E>, tile: Tile<'_, E>) {
+        let Tile { at: (i, at), target, stride, .. } = tile;
+        let lanes = E::Register::<M>::LANES;
+        let width = if FULL { ABREAST * lanes } else { self.columns.end - at };
+        // What the sum is added to in the end: small steps would be lost in it one by one.
         let mut end = None;
         if let (Some((start, scale)), true) = (p.start, self.inner.end == p.k) {
-            let start = start[begin..][..(R - 1) * p.n + width].as_ptr();
+            let start = start[i * p.n + at..][..(R - 1) * p.n + width].as_ptr();
             for r in 0..R {
                 for v in 0..ABREAST {
                     prefetch::<E, true>(start.wrapping_add(r * p.n + v * lanes));
@@ -173,41 +226,61 @@ impl<E: Math> Block<'_, E> {
         }
         let some = |v: usize| width.saturating_sub(v * lanes).min(lanes);
         let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); ABREAST]; R];
-        let first = self.inner.start * p.a_stride;
-        let (mut x, mut next) = (p.a[first + i..].as_ptr(), p.a.as_ptr().wrapping_add(first + ahead));
-        for row in packed.chunks_exact(ABREAST * lanes) {
-            prefetch::<E, true>(next);
-            // SAFETY: a row of a panel holds two registers, and every row of `X` has `R` elements from column `i` on.
-            unsafe {
-                let b = [E::Register::<M>::load(row.as_ptr()), E::Register::<M>::load(row.as_ptr().add(lanes))];
-                for (r, acc) in acc.iter_mut().enumerate() {
-                    let x = E::Register::<M>::splat(*x.add(r));
-                    for v in 0..ABREAST {
-                        acc[v] = E::Register::<M>::mul_add(x, b[v], acc[v]);
+        let mut x = p.a[self.inner.start * p.a_stride + i..].as_ptr();
+        macro_rules! step {
+            ($row:expr) => {
+                // SAFETY: a row of a panel holds two registers, and every row of `X` has `R` elements from column `i` on.
+                unsafe {
+                    let b = [E::Register::<M>::load($row.as_ptr()), E::Register::<M>::load($row.as_ptr().add(lanes))];
+                    for (r, acc) in acc.iter_mut().enumerate() {
+                        let x = E::Register::<M>::splat(*x.add(r));
+                        for v in 0..ABREAST {
+                            acc[v] = E::Register::<M>::mul_add(x, b[v], acc[v]);
+                        }
+                    }
+                }
+                x = x.wrapping_add(p.a_stride);
+            };
+        }
+        let [mut even, mut odd] = tile.ahead.map(|at| at.unwrap_or(tile.packed.as_ptr()));
+        let steps = tile.ahead.map(|at| if at.is_some() { 2 * p.a_stride } else { 0 });
+        let mut pairs = tile.packed.chunks_exact(2 * ABREAST * lanes);
+        for (pair, rows) in pairs.by_ref().enumerate() {
+            let (one, other) = rows.split_at(ABREAST * lanes);
+            prefetch::<E, true>(even);
+            step!(one);
+            prefetch::<E, true>(target.wrapping_add(pair * lanes));
+            step!(other);
+            (even, odd) = (even.wrapping_add(steps[0]), odd.wrapping_add(steps[1]));
+        }
+        for row in pairs.remainder().chunks_exact(ABREAST * lanes) {
+            step!(row);
+        }
+        // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost. All is read
+        // before anything is written.
+        if let Some((from, apart)) = tile.so_far {
+            for (r, acc) in acc.iter_mut().enumerate() {
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    if FULL || some(v) > 0 {
+                        // SAFETY: so many elements of the sums so far stand there.
+                        let so_far = unsafe { panels::read::<E, M, FULL>(from.add(r * apart + v * lanes), some(v)) };
+                        *acc = acc.plus(so_far);
                     }
                 }
             }
-            (x, next) = (x.wrapping_add(p.a_stride), next.wrapping_add(p.a_stride));
         }
-        // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost.
-        let add = self.inner.start > 0;
         for (r, acc) in acc.iter().enumerate() {
             for (v, &acc) in acc.iter().enumerate() {
-                if !FULL && some(v) == 0 {
-                    continue;
-                }
-                let place = r * p.n + v * lanes;
-                // SAFETY: so many elements of row `i + r` are in C, and in what is added to.
-                unsafe {
-                    let mut sum = acc;
-                    if add {
-                        sum = sum.plus(panels::read::<E, M, FULL>(target.add(place), some(v)));
+                if FULL || some(v) > 0 {
+                    // SAFETY: so many elements of row `i + r` are in C, and in what is added to.
+                    unsafe {
+                        let mut sum = acc;
+                        if let Some((start, scale)) = end {
+                            let start = panels::read::<E, M, FULL>(start.add(r * p.n + v * lanes), some(v));
+                            sum = E::Register::<M>::mul_add(sum, scale, start);
+                        }
+                        panels::write::<E, M, FULL>(sum, target.add(r * stride + v * lanes), some(v));
                     }
-                    if let Some((start, scale)) = end {
-                        let start = panels::read::<E, M, FULL>(start.add(place), some(v));
-                        sum = E::Register::<M>::mul_add(sum, scale, start);
-                    }
-                    panels::write::<E, M, FULL>(sum, target.add(place), some(v));
                 }
             }
         }
