@@ -76,14 +76,15 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Deep<'_, E>, out: &mut [E]) {
     assert!(out.len() == m * n, "a product has another size than its result");
     assert!(p.start.is_none_or(|(start, _)| start.len() == m * n), "a product is added to something of another size");
     let panel = width::<E, M>();
-    // Blocks as equal as can be, of rows that stand in so many pages.
+    // Blocks as equal as can be: of rows that stand in so many pages, of whole panels.
     let row = (p.a_stride * size_of::<E>()).max(1);
     let most = if row < PAGE { (PAGES * PAGE / row).min(ROWS) } else { APART };
     let depth = k.div_ceil(k.div_ceil(most));
     let mut panels = Scratch::<E, { ROWS * COLUMNS }>::new();
     let mut sums = Scratch::<E, { TILE * COLUMNS }>::new();
-    for left in (0..n).step_by(COLUMNS) {
-        let columns = left..(left + COLUMNS).min(n);
+    let abreast = n.div_ceil(n.div_ceil(COLUMNS)).next_multiple_of(panel);
+    for left in (0..n).step_by(abreast) {
+        let columns = left..(left + abreast).min(n);
         let most = (NEAR / size_of::<E>() / columns.len()).max(TILE);
         let rows = m.div_ceil(m.div_ceil(most)).next_multiple_of(TILE);
         for top in (0..m).step_by(rows) {
@@ -175,10 +176,10 @@ impl<E: Math> Block<'_, E> {
             let so_far = (!first).then(|| (from.wrapping_add(begin), apart));
             let ahead = self.ahead::<M, R>(p, i, index);
             let tile = Tile { at: (i, at), packed, target, stride, so_far, ahead };
-            if width == panel {
-                self.tile::<M, R, true>(p, tile);
-            } else {
-                self.tile::<M, R, false>(p, tile);
+            match width {
+                _ if width == panel => self.tile::<M, R, ABREAST, true>(p, tile),
+                _ if width > panel / ABREAST => self.tile::<M, R, ABREAST, false>(p, tile),
+                _ => self.tile::<M, R, 1, false>(p, tile),
             }
         }
         R
@@ -208,33 +209,37 @@ impl<E: Math> Block<'_, E> {
         ahead
     }
 
+    /// A tile of `V` registers side by side, all of whose lanes are columns of C if it is `FULL`.
     #[inline(always)]
-    fn tile<M: Machine, const R: usize, const FULL: bool>(&self, p: &Deep<'_, E>, tile: Tile<'_, E>) {
+    fn tile<M: Machine, const R: usize, const V: usize, const FULL: bool>(&self, p: &Deep<'_, E>, tile: Tile<'_, E>) {
         let Tile { at: (i, at), target, stride, .. } = tile;
         let lanes = E::Register::<M>::LANES;
-        let width = if FULL { ABREAST * lanes } else { self.columns.end - at };
+        let width = if FULL { V * lanes } else { self.columns.end - at };
         // What the sum is added to in the end: small steps would be lost in it one by one.
         let mut end = None;
         if let (Some((start, scale)), true) = (p.start, self.inner.end == p.k) {
             let start = start[i * p.n + at..][..(R - 1) * p.n + width].as_ptr();
             for r in 0..R {
-                for v in 0..ABREAST {
+                for v in 0..V {
                     prefetch::<E, true>(start.wrapping_add(r * p.n + v * lanes));
                 }
             }
             end = Some((start, E::Register::<M>::splat(scale)));
         }
         let some = |v: usize| width.saturating_sub(v * lanes).min(lanes);
-        let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); ABREAST]; R];
+        let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); V]; R];
         let mut x = p.a[self.inner.start * p.a_stride + i..].as_ptr();
         macro_rules! step {
             ($row:expr) => {
-                // SAFETY: a row of a panel holds two registers, and every row of `X` has `R` elements from column `i` on.
+                // SAFETY: a row of a panel holds `V` registers, and every row of `X` has `R` elements from column `i` on.
                 unsafe {
-                    let b = [E::Register::<M>::load($row.as_ptr()), E::Register::<M>::load($row.as_ptr().add(lanes))];
+                    let mut b = [E::Register::<M>::load($row.as_ptr()); V];
+                    for v in 1..V {
+                        b[v] = E::Register::<M>::load($row.as_ptr().add(v * lanes));
+                    }
                     for (r, acc) in acc.iter_mut().enumerate() {
                         let x = E::Register::<M>::splat(*x.add(r));
-                        for v in 0..ABREAST {
+                        for v in 0..V {
                             acc[v] = E::Register::<M>::mul_add(x, b[v], acc[v]);
                         }
                     }
@@ -249,6 +254,7 @@ impl<E: Math> Block<'_, E> {
             let (one, other) = rows.split_at(ABREAST * lanes);
             prefetch::<E, true>(even);
             step!(one);
+            prefetch::<E, true>(odd);
             prefetch::<E, true>(target.wrapping_add(pair * lanes));
             step!(other);
             (even, odd) = (even.wrapping_add(steps[0]), odd.wrapping_add(steps[1]));
@@ -258,31 +264,39 @@ impl<E: Math> Block<'_, E> {
         }
         // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost. All is read
         // before anything is written.
-        if let Some((from, apart)) = tile.so_far {
-            for (r, acc) in acc.iter_mut().enumerate() {
+        if let Some((mut from, apart)) = tile.so_far {
+            for acc in &mut acc {
                 for (v, acc) in acc.iter_mut().enumerate() {
                     if FULL || some(v) > 0 {
                         // SAFETY: so many elements of the sums so far stand there.
-                        let so_far = unsafe { panels::read::<E, M, FULL>(from.add(r * apart + v * lanes), some(v)) };
+                        let so_far = unsafe { panels::read::<E, M, FULL>(from.wrapping_add(v * lanes), some(v)) };
                         *acc = acc.plus(so_far);
                     }
                 }
+                from = from.wrapping_add(apart);
             }
         }
-        for (r, acc) in acc.iter().enumerate() {
-            for (v, &acc) in acc.iter().enumerate() {
-                if FULL || some(v) > 0 {
-                    // SAFETY: so many elements of row `i + r` are in C, and in what is added to.
-                    unsafe {
-                        let mut sum = acc;
-                        if let Some((start, scale)) = end {
-                            let start = panels::read::<E, M, FULL>(start.add(r * p.n + v * lanes), some(v));
-                            sum = E::Register::<M>::mul_add(sum, scale, start);
-                        }
-                        panels::write::<E, M, FULL>(sum, target.add(r * stride + v * lanes), some(v));
+        if let Some((mut start, scale)) = end {
+            for acc in &mut acc {
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    if FULL || some(v) > 0 {
+                        // SAFETY: so many elements of row `i + r` are in what is added to.
+                        let start = unsafe { panels::read::<E, M, FULL>(start.wrapping_add(v * lanes), some(v)) };
+                        *acc = E::Register::<M>::mul_add(*acc, scale, start);
                     }
                 }
+                start = start.wrapping_add(p.n);
             }
+        }
+        let mut row = target;
+        for acc in &acc {
+            for (v, &acc) in acc.iter().enumerate() {
+                if FULL || some(v) > 0 {
+                    // SAFETY: so many elements of row `i + r` are in C.
+                    unsafe { panels::write::<E, M, FULL>(acc, row.wrapping_add(v * lanes), some(v)) };
+                }
+            }
+            row = row.wrapping_add(stride);
         }
     }
 }

@@ -126,17 +126,17 @@ impl<E: Math> Part<'_, E> {
             // The first panels ask for it, some rows each.
             let ahead = (index * AHEAD < R).then(|| self.ahead.wrapping_add(index * AHEAD * p.a_stride));
             let packed = &self.packed[at * p.k..][self.inner.start * panel..self.inner.end * panel];
-            if p.n - at >= panel {
-                self.tile::<M, R, true>(p, at, packed, ahead, out);
-            } else {
-                self.tile::<M, R, false>(p, at, packed, ahead, out);
+            match p.n - at {
+                left if left >= panel => self.tile::<M, R, ABREAST, true>(p, at, packed, ahead, out),
+                left if left > panel / ABREAST => self.tile::<M, R, ABREAST, false>(p, at, packed, ahead, out),
+                _ => self.tile::<M, R, 1, false>(p, at, packed, ahead, out),
             }
         }
     }
 
-    /// A tile of `R` rows, from column `at` on; `FULL` if all of its columns are in C.
+    /// A tile of `R` rows and `V` registers side by side, from column `at` on; all of its columns are in C if it is `FULL`.
     #[inline(always)]
-    fn tile<M: Machine, const R: usize, const FULL: bool>(
+    fn tile<M: Machine, const R: usize, const V: usize, const FULL: bool>(
         &self,
         p: &Tall<'_, E>,
         at: usize,
@@ -146,10 +146,10 @@ impl<E: Math> Part<'_, E> {
     ) {
         let lanes = E::Register::<M>::LANES;
         let line = LINE / size_of::<E>();
-        let width = if FULL { ABREAST * lanes } else { p.n - at };
+        let width = if FULL { V * lanes } else { p.n - at };
         let some = |v: usize| width.saturating_sub(v * lanes).min(lanes);
         let target = out[self.i * p.n + at..][..(R - 1) * p.n + width].as_mut_ptr();
-        let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); ABREAST]; R];
+        let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); V]; R];
         // Where every fourth row of A stands: an address of each row in between is one addition away.
         let start = p.a.as_ptr().wrapping_add(self.i * p.a_stride + self.inner.start);
         let mut fourth: [*const E; TILE.div_ceil(4)] =
@@ -157,12 +157,15 @@ impl<E: Math> Part<'_, E> {
         let mut row = packed.as_ptr();
         macro_rules! step {
             () => {
-                // SAFETY: a row of a panel holds two registers, and so many elements of the rows of A are there.
+                // SAFETY: a row of a panel holds `V` registers, and so many elements of the rows of A are there.
                 unsafe {
-                    let b = [E::Register::<M>::load(row), E::Register::<M>::load(row.add(lanes))];
+                    let mut b = [E::Register::<M>::load(row); V];
+                    for v in 1..V {
+                        b[v] = E::Register::<M>::load(row.add(v * lanes));
+                    }
                     for (r, acc) in acc.iter_mut().enumerate() {
                         let a = E::Register::<M>::splat(*fourth[r / 4].wrapping_add(r % 4 * p.a_stride));
-                        for v in 0..ABREAST {
+                        for v in 0..V {
                             acc[v] = E::Register::<M>::mul_add(a, b[v], acc[v]);
                         }
                     }
@@ -171,7 +174,12 @@ impl<E: Math> Part<'_, E> {
                 fourth = fourth.map(|at| at.wrapping_add(1));
             };
         }
-        for _ in 0..self.inner.len() / line {
+        for steps in 0..self.inner.len() / line {
+            if steps < R {
+                for v in 0..V {
+                    prefetch::<E, true>(target.wrapping_add(steps * p.n + v * lanes));
+                }
+            }
             if let Some(at) = &mut ahead {
                 for r in 0..AHEAD {
                     prefetch::<E, true>(at.wrapping_add(r * p.a_stride));
@@ -185,19 +193,30 @@ impl<E: Math> Part<'_, E> {
         for _ in 0..self.inner.len() % line {
             step!();
         }
-        // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost.
-        let add = self.inner.start > 0;
-        for (r, acc) in acc.iter().enumerate() {
-            for (v, &acc) in acc.iter().enumerate() {
-                if FULL || some(v) > 0 {
-                    // SAFETY: so many elements of row `i + r` are in C.
-                    unsafe {
-                        let place = target.add(r * p.n + v * lanes);
-                        let sum = if add { acc.plus(panels::read::<E, M, FULL>(place, some(v))) } else { acc };
-                        panels::write::<E, M, FULL>(sum, place, some(v));
+        // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost. All is read
+        // before anything is written.
+        if self.inner.start > 0 {
+            let mut row = target;
+            for acc in &mut acc {
+                for (v, acc) in acc.iter_mut().enumerate() {
+                    if FULL || some(v) > 0 {
+                        // SAFETY: so many elements of the row are in C.
+                        let so_far = unsafe { panels::read::<E, M, FULL>(row.wrapping_add(v * lanes), some(v)) };
+                        *acc = acc.plus(so_far);
                     }
                 }
+                row = row.wrapping_add(p.n);
             }
+        }
+        let mut row = target;
+        for acc in &acc {
+            for (v, &acc) in acc.iter().enumerate() {
+                if FULL || some(v) > 0 {
+                    // SAFETY: as above.
+                    unsafe { panels::write::<E, M, FULL>(acc, row.wrapping_add(v * lanes), some(v)) };
+                }
+            }
+            row = row.wrapping_add(p.n);
         }
     }
 }
