@@ -10,6 +10,7 @@
 
 mod assemble;
 mod beside;
+mod inner;
 mod movement;
 mod pointwise;
 mod products;
@@ -27,9 +28,11 @@ pub(super) fn optimize(graph: &Graph, fold: Fold) -> Graph {
         })
     };
     let (once, changed) = emit_all(graph);
-    match assemble::paddings(&once, fold) {
+    let assembled = assemble::paddings(&once, fold);
+    let spared = inner::products(assembled.as_ref().unwrap_or(&once), fold);
+    match spared.or(assembled) {
         None if !changed => once,
-        assembled => emit_all(assembled.as_ref().unwrap_or(&once)).0,
+        other => emit_all(other.as_ref().unwrap_or(&once)).0,
     }
 }
 

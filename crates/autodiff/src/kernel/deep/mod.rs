@@ -252,9 +252,9 @@ impl<E: Math> Block<'_, E> {
         let mut pairs = tile.packed.chunks_exact(2 * ABREAST * lanes);
         for (pair, rows) in pairs.by_ref().enumerate() {
             let (one, other) = rows.split_at(ABREAST * lanes);
-            prefetch::<E, true>(even);
+            prefetch::<E, false>(even);
             step!(one);
-            prefetch::<E, true>(odd);
+            prefetch::<E, false>(odd);
             prefetch::<E, true>(target.wrapping_add(pair * lanes));
             step!(other);
             (even, odd) = (even.wrapping_add(steps[0]), odd.wrapping_add(steps[1]));
