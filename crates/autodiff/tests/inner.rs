@@ -18,8 +18,12 @@ fn record(f: impl for<'t> FnOnce(&Values<'t>) -> Vec<Var<'t, Abstract>>) -> Prog
     Program::record_many(&[&[K, M], &[K, N], &[M, N], &[M, N], &[]], f).unwrap()
 }
 
-/// That the executable agrees with the interpreter, and how many products of such a size it is left with.
+/// How many products an executable is left with, which agrees with the interpreter.
 fn products(program: &Program) -> usize {
+    optimized(program).matches("matmul").count()
+}
+
+fn optimized(program: &Program) -> String {
     let inputs = inputs(program);
     let mut executable = program.compile::<f64>(CompileOptions::default());
     let expected = program.run(&inputs).unwrap();
@@ -28,7 +32,7 @@ fn products(program: &Program) -> usize {
             assert!((a - b).abs() <= 1e-11 * (1.0 + b.abs()), "{a} is not {b}\n{}", executable.optimized());
         }
     }
-    executable.optimized().matches("matmul").count()
+    executable.optimized()
 }
 
 #[test]
@@ -73,6 +77,19 @@ fn a_product_that_is_there_spares_another() {
     let third =
         record(|x| vec![x[0].matmul_with(&x[1], true, false).dot(&(x[3] * x[4].exp())), x[0].matmul(&(x[3] * x[4]))]);
     assert_eq!(products(&third), 1);
+    // One that is there, and two of what it is a multiple of.
+    let two = record(|x| {
+        let [c, d] = [x[1], x[1].exp()].map(|d| x[0].matmul_with(&d, true, false));
+        let l = x[3] * x[4];
+        vec![c.dot(&l), d.dot(&x[3]), x[0].matmul(&(l * 2.0))]
+    });
+    assert_eq!(products(&two), 1);
+    // Among other terms on both sides, the product as the right factor.
+    let deep = record(|x| {
+        let p = x[0].matmul_with(&x[1], true, false);
+        vec![x[3].dot(&((x[2] + x[3].sin()) + (x[2].cos() - p))), x[0].matmul(&x[3])]
+    });
+    assert_eq!(products(&deep), 1);
     // ⟨XW, D⟩ where DWᵀ is there, and where XᵀD is.
     assert_eq!(products(&record(|x| vec![x[0].matmul(&x[2]).dot(&x[1]), x[1].matmul_with(&x[2], false, true)])), 1);
     assert_eq!(products(&record(|x| vec![x[0].matmul(&x[2]).dot(&x[1]), x[0].matmul_with(&x[1], true, false)])), 1);
@@ -80,7 +97,7 @@ fn a_product_that_is_there_spares_another() {
 
 /// A step of descent, reversed by its rate as well: of the gradient, only the inner product with the cotangent.
 #[test]
-fn the_derivative_by_the_rate_costs_no_product() {
+fn the_derivative_by_the_rate_costs_the_residual_alone() {
     let loss = record(|x| vec![(x[0].matmul(&x[2]) - x[1]).square().sum_all() + x[3].square().sum_all()]);
     let gradient = loss.grad(&[2]).unwrap();
     let step = record(|x| vec![x[2] - gradient.eval(x)[0] * x[4].exp()]);
@@ -89,6 +106,21 @@ fn the_derivative_by_the_rate_costs_no_product() {
     // X·Λ and Xᵀ·(X·Λ); the rate needs the residual, for which there is X·W.
     assert_eq!(products(&by_weights), 2);
     assert_eq!(products(&by_both), 3);
+}
+
+#[test]
+fn what_would_overflow_or_gain_nothing_stays() {
+    let extreme = record(|x| vec![x[0].matmul_with(&x[1], true, false).dot(&x[3]), x[0].matmul(&(x[3] * 1e-200))]);
+    assert_eq!(products(&extreme), 2);
+    // A few columns of X: as much is read for the inner product.
+    let few = Program::record_many(&[&[900, 8], &[900, N], &[8, N]], |x| {
+        vec![x[0].matmul_with(&x[1], true, false).dot(&x[2]), x[0].matmul(&x[2])]
+    });
+    assert_eq!(products(&few.unwrap()), 2);
+    let small = Program::record_many(&[&[8, 20], &[8, 4], &[20, 4]], |x| {
+        vec![x[0].matmul_with(&x[1], true, false).dot(&x[2]), x[0].matmul(&x[2])]
+    });
+    assert_eq!(products(&small.unwrap()), 2);
 }
 
 #[test]
@@ -137,5 +169,6 @@ fn what_a_checkpoint_computes_again_is_its_own() {
         let inner = body.checkpoint(&[&x[0], &x[1], &x[3]]);
         vec![inner[0], x[0].matmul(&x[3])]
     });
-    assert_eq!(products(&program), 2);
+    let optimized = optimized(&program);
+    assert!(optimized.contains("matmul[ᵀ·]"), "{optimized}");
 }

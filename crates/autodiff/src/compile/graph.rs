@@ -124,12 +124,12 @@ impl Graph {
         cost
     }
 
-    /// Passes the nodes one by one to `f`, which puts each into a builder and says where; then drops what is dead. Says
-    /// whether anything but what was given was put.
+    /// Passes the nodes one by one to `f`, with the new places of all before it and of its arguments; `f` puts each into
+    /// a builder and says where. Then drops what is dead. Says whether anything but what was given was put.
     pub(super) fn rebuild(
         &self,
         fold: Fold,
-        mut f: impl FnMut(&mut Builder, Place, &Node, &[Place]) -> Place,
+        mut f: impl FnMut(&mut Builder, Place, &Node, &[Place], &[Place]) -> Place,
     ) -> (Self, bool) {
         let mut builder = Builder::new(fold, self.nodes.len());
         builder.finite = self.finite;
@@ -143,7 +143,7 @@ impl Graph {
                 Kind::Constant(constant) => builder.constant(constant.clone()),
                 Kind::Op(_) => {
                     builder.checkpoint = node.checkpoint;
-                    f(&mut builder, i as Place, node, &args)
+                    f(&mut builder, i as Place, node, &places, &args)
                 }
             };
             places.push(place);

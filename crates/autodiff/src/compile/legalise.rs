@@ -89,7 +89,7 @@ impl Views {
 
 pub(super) fn legalise(graph: &Graph, fold: Fold) -> Legal {
     let mut views = Views::default();
-    let (graph, _) = graph.rebuild(fold, |builder, _, node, args| {
+    let (graph, _) = graph.rebuild(fold, |builder, _, node, _, args| {
         let Some(op) = node.op() else { unreachable!("inputs and constants are put there by `rebuild`") };
         match op {
             _ if is_view_op(op) => views.put(builder, op, args[0]),

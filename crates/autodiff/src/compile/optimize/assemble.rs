@@ -40,14 +40,8 @@ pub(super) fn paddings(graph: &Graph, fold: Fold) -> Option<Graph> {
         }
     }
     let mut any = false;
-    // Old places to new ones, for terms that are reached from a root further on.
-    let mut places: Vec<Place> = vec![0; graph.nodes.len()];
-    let (joined, _) = graph.rebuild(fold, |builder, i, node, args| {
-        // Inputs and constants are put without passing here: their places are known from who uses them.
-        for (&old, &new) in node.args.iter().zip(args) {
-            places[old as usize] = new;
-        }
-        let place = if is_sum(i) && !inside[i as usize] {
+    let (joined, _) = graph.rebuild(fold, |builder, i, node, places, args| {
+        if is_sum(i) && !inside[i as usize] {
             let mut terms = Vec::new();
             let mut stack = vec![i];
             while let Some(place) = stack.pop() {
@@ -100,9 +94,7 @@ pub(super) fn paddings(graph: &Graph, fold: Fold) -> Option<Graph> {
                 Some(op) => builder.raw(op.clone(), args),
                 None => unreachable!("inputs and constants are put there by `rebuild`"),
             }
-        };
-        places[i as usize] = place;
-        place
+        }
     });
     any.then_some(joined)
 }

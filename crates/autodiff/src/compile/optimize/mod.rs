@@ -22,7 +22,7 @@ use crate::op::Op;
 /// The cheaper graph.
 pub(super) fn optimize(graph: &Graph, fold: Fold) -> Graph {
     let emit_all = |graph: &Graph| {
-        graph.rebuild(fold, |builder, _, node, args| match node.op() {
+        graph.rebuild(fold, |builder, _, node, _, args| match node.op() {
             Some(op) => builder.emit(op, args),
             None => unreachable!("inputs and constants are put there by `rebuild`"),
         })

@@ -7,7 +7,7 @@ use crate::value::Value;
 
 /// Whether a factor is moderate: then it may be merged with others and moved out of products and sums. An extreme one stays
 /// where it is, for somebody put it there so that nothing overflows or vanishes.
-fn is_safe_factor(c: f64) -> bool {
+pub(super) fn is_safe_factor(c: f64) -> bool {
     c == 0.0 || (1e-9..1e9).contains(&c.abs())
 }
 
