@@ -48,7 +48,8 @@ const APART: usize = 64;
 /// Columns of `B` that are copied at a time: whole panels.
 const COLUMNS: usize = 256;
 
-/// Bytes of `C` that stay in the second cache.
+/// Bytes of `C` in a block: for each part of a larger one `X` is read again, which costs more than what of `C` does not stay
+/// in the second cache.
 const NEAR: usize = 2 << 20;
 
 impl<E> Deep<'_, E> {
@@ -145,8 +146,8 @@ impl<E: Math> Block<'_, E> {
 
     /// `R` rows from row `i` on, and how many that are.
     ///
-    /// Where a block has all columns, a tile of sums stands in one piece until the last block: its rows in `C` may be a
-    /// page apart, and those meet in the first cache and in the queue of what is written.
+    /// Where a block has all columns, a tile of sums stands in one piece until the last block: its rows in `C` may be half
+    /// a page apart, and those meet in the first cache and in the queue of what is written.
     #[inline(always)]
     fn band<M: Machine, const R: usize>(
         &self,
@@ -158,7 +159,8 @@ impl<E: Math> Block<'_, E> {
         let panel = width::<E, M>();
         let (first, last) = (self.inner.start == 0, self.inner.end == p.k);
         let band = &mut out[i * p.n..][..R * p.n];
-        let mut from = band.as_ptr();
+        let target = band.as_mut_ptr();
+        let mut from = target.cast_const();
         let in_pieces = p.n <= COLUMNS;
         if in_pieces && last && !first {
             let sums = &mut sums[..band.len()];
@@ -171,7 +173,8 @@ impl<E: Math> Block<'_, E> {
             let width = panel.min(self.columns.end - at);
             let (in_rows, in_piece) = ((at, p.n), (R * at, width));
             let (begin, stride) = if in_pieces && !last { in_piece } else { in_rows };
-            let target = band[begin..][..(R - 1) * stride + width].as_mut_ptr();
+            assert!(begin + (R - 1) * stride + width <= R * p.n, "a tile is outside of its band");
+            let target = target.wrapping_add(begin);
             let (begin, apart) = if in_pieces { in_piece } else { in_rows };
             let so_far = (!first).then(|| (from.wrapping_add(begin), apart));
             let ahead = self.ahead::<M, R>(p, i, index);
@@ -185,17 +188,19 @@ impl<E: Math> Block<'_, E> {
         R
     }
 
-    /// What the tile of this number asks for of the next tiles' part of `X`, further on in these rows or in the next
-    /// block's: one or two lines of a row, which are those of its last element and the one before, each at even and at odd
-    /// rows, as far from each other as the number of tiles allows. More at once would keep others waiting.
+    /// What a tile asks for of the next band's part of `X`, in these rows or in the next block's: one or two lines of a
+    /// row, that of its last element and the one before, each at even and at odd rows. The tiles share them, for what is
+    /// asked for at once keeps other reads waiting.
     #[inline(always)]
     fn ahead<M: Machine, const R: usize>(&self, p: &Deep<'_, E>, i: usize, index: usize) -> [Option<*const E>; 2] {
         let (row, column) = match i + R < self.rows.end {
             true => (self.inner.start, i + R),
             false => (self.inner.end, self.rows.start),
         };
-        let parts = if R * size_of::<E>() > LINE { 4 } else { 2 };
         let tiles = self.columns.len().div_ceil(width::<E, M>());
+        let lines = if R * size_of::<E>() > LINE { 2 } else { 1 };
+        // As many as the tiles can ask for.
+        let parts = 2 * lines.min(tiles);
         let mut ahead = [None; 2];
         let mut slots = ahead.iter_mut();
         for part in 0..parts {
@@ -203,7 +208,7 @@ impl<E: Math> Block<'_, E> {
                 && let Some(slot) = slots.next()
             {
                 let at = (row + part % 2) * p.a_stride + column + R - 1;
-                *slot = Some(p.a.as_ptr().wrapping_add(at).wrapping_byte_sub((parts - 1 - part) / 2 * LINE));
+                *slot = Some(p.a.as_ptr().wrapping_add(at).wrapping_byte_sub(part / 2 * LINE));
             }
         }
         ahead
@@ -247,17 +252,19 @@ impl<E: Math> Block<'_, E> {
                 x = x.wrapping_add(p.a_stride);
             };
         }
-        let [mut even, mut odd] = tile.ahead.map(|at| at.unwrap_or(tile.packed.as_ptr()));
+        let [mut one, mut other] = tile.ahead.map(|at| at.unwrap_or(tile.packed.as_ptr()));
         let steps = tile.ahead.map(|at| if at.is_some() { 2 * p.a_stride } else { 0 });
         let mut pairs = tile.packed.chunks_exact(2 * ABREAST * lanes);
         for (pair, rows) in pairs.by_ref().enumerate() {
-            let (one, other) = rows.split_at(ABREAST * lanes);
-            prefetch::<E, false>(even);
-            step!(one);
-            prefetch::<E, false>(odd);
-            prefetch::<E, true>(target.wrapping_add(pair * lanes));
-            step!(other);
-            (even, odd) = (even.wrapping_add(steps[0]), odd.wrapping_add(steps[1]));
+            let (first, second) = rows.split_at(ABREAST * lanes);
+            prefetch::<E, false>(one);
+            step!(first);
+            prefetch::<E, false>(other);
+            if pair < R * V {
+                prefetch::<E, true>(target.wrapping_add(pair / V * stride + pair % V * lanes));
+            }
+            step!(second);
+            (one, other) = (one.wrapping_add(steps[0]), other.wrapping_add(steps[1]));
         }
         for row in pairs.remainder().chunks_exact(ABREAST * lanes) {
             step!(row);
@@ -292,7 +299,7 @@ impl<E: Math> Block<'_, E> {
         for acc in &acc {
             for (v, &acc) in acc.iter().enumerate() {
                 if FULL || some(v) > 0 {
-                    // SAFETY: so many elements of row `i + r` are in C.
+                    // SAFETY: so many elements of the tile's row are in the band.
                     unsafe { panels::write::<E, M, FULL>(acc, row.wrapping_add(v * lanes), some(v)) };
                 }
             }

@@ -27,7 +27,19 @@ fn check<E: Math, M: Machine>((m, k, n): (usize, usize, usize), b_strides: [usiz
 }
 
 fn all<M: Machine>() {
-    for (m, k, n) in [(1, 1, 1), (5, 3, 9), (14, 64, 32), (29, 65, 33), (47, 130, 16), (21, 7, 300), (1100, 70, 257)] {
+    for (m, k, n) in [
+        (1, 1, 1),
+        (5, 3, 9),
+        (14, 64, 32),
+        (29, 65, 33),
+        (47, 130, 16),
+        (21, 7, 300),
+        // Several pieces and several blocks; several parts of C.
+        (47, 330, 56),
+        (33, 250, 200),
+        (1100, 70, 257),
+        (1100, 110, 256),
+    ] {
         // By rows, by columns, neither, one row and one column for all.
         for (i, b_strides) in [[n + 1, 1], [1, k + 2], [2 * n + 1, 2], [0, 1], [1, 0]].into_iter().enumerate() {
             check::<f64, M>((m, k, n), b_strides, i % 2 == 1);
