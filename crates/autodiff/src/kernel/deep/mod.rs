@@ -254,14 +254,18 @@ impl<E: Math> Block<'_, E> {
         }
         let [mut one, mut other] = tile.ahead.map(|at| at.unwrap_or(tile.packed.as_ptr()));
         let steps = tile.ahead.map(|at| if at.is_some() { 2 * p.a_stride } else { 0 });
+        let mut sums = target;
         let mut pairs = tile.packed.chunks_exact(2 * ABREAST * lanes);
         for (pair, rows) in pairs.by_ref().enumerate() {
             let (first, second) = rows.split_at(ABREAST * lanes);
             prefetch::<E, false>(one);
             step!(first);
             prefetch::<E, false>(other);
-            if pair < R * V {
-                prefetch::<E, true>(target.wrapping_add(pair / V * stride + pair % V * lanes));
+            if pair < R {
+                for v in 0..V {
+                    prefetch::<E, true>(sums.wrapping_add(v * lanes));
+                }
+                sums = sums.wrapping_add(stride);
             }
             step!(second);
             (one, other) = (one.wrapping_add(steps[0]), other.wrapping_add(steps[1]));
