@@ -141,6 +141,7 @@ fn parts(c: &mut Criterion) {
         [5000, 784, 64],
         [100, 784, 256],
         [1000, 784, 256],
+        [1000, 784, 100],
     ];
     for [m, k, n] in sizes {
         group.throughput(Throughput::Elements((m * k * n) as u64));
@@ -154,7 +155,7 @@ fn parts(c: &mut Criterion) {
     group.finish();
 
     let mut group = c.benchmark_group("product_f32");
-    for [m, k, n] in [[5000, 784, 64], [1000, 784, 256]] {
+    for [m, k, n] in [[5000, 784, 64], [1000, 784, 256], [1000, 784, 100]] {
         group.throughput(Throughput::Elements((m * k * n) as u64));
         let mut ready = Ready::<f32>::of(&record(&[&[m, k], &[k, n]], |x| x[0].matmul(&x[1])));
         group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| ready.run()));
