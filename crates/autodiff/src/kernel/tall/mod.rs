@@ -171,7 +171,9 @@ impl<E: Math> Part<'_, E> {
                     }
                 }
                 row = row.wrapping_add(ABREAST * lanes);
-                fourth = fourth.map(|at| at.wrapping_add(1));
+                for at in &mut fourth {
+                    *at = at.wrapping_add(1);
+                }
             };
         }
         for steps in 0..self.inner.len() / line {
