@@ -115,6 +115,24 @@ fn one_step_hypergradient() -> Program {
     .expect("the weights reach the loss")
 }
 
+/// Large products; the last columns of the last one fill no tile.
+const LARGE: [[usize; 3]; 3] = [[5000, 784, 64], [1000, 784, 256], [1000, 784, 100]];
+
+/// Products m×k×n, of factors as they stand and transposed.
+fn products<E: Element>(c: &mut Criterion, sizes: &[[usize; 3]]) {
+    let mut group = c.benchmark_group(format!("product_{}", E::NAME));
+    for &[m, k, n] in sizes {
+        group.throughput(Throughput::Elements((m * k * n) as u64));
+        let mut ready = Ready::<E>::of(&record(&[&[m, k], &[k, n]], |x| x[0].matmul(&x[1])));
+        group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| ready.run()));
+        let mut ready = Ready::<E>::of(&record(&[&[m, k], &[n, k]], |x| x[0].matmul(&x[1].transpose())));
+        group.bench_function(format!("{m}x{k}x{n}_transposed"), |b| b.iter(|| ready.run()));
+        let mut ready = Ready::<E>::of(&record(&[&[m, k], &[m, n]], |x| x[0].transpose().matmul(&x[1])));
+        group.bench_function(format!("{k}x{m}x{n}_left_transposed"), |b| b.iter(|| ready.run()));
+    }
+    group.finish();
+}
+
 fn parts(c: &mut Criterion) {
     let mut group = c.benchmark_group("elementary_4096_f64");
     group.throughput(Throughput::Elements(4096));
@@ -132,37 +150,9 @@ fn parts(c: &mut Criterion) {
     }
     group.finish();
 
-    let mut group = c.benchmark_group("product_f64");
-    let sizes = [
-        [10, 10, 10],
-        [10, 40, 40],
-        [100, 784, 10],
-        [5000, 784, 10],
-        [5000, 784, 64],
-        [100, 784, 256],
-        [1000, 784, 256],
-        [1000, 784, 100],
-    ];
-    for [m, k, n] in sizes {
-        group.throughput(Throughput::Elements((m * k * n) as u64));
-        let mut ready = Ready::new(&record(&[&[m, k], &[k, n]], |x| x[0].matmul(&x[1])));
-        group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| ready.run()));
-        let mut ready = Ready::new(&record(&[&[m, k], &[n, k]], |x| x[0].matmul(&x[1].transpose())));
-        group.bench_function(format!("{m}x{k}x{n}_transposed"), |b| b.iter(|| ready.run()));
-        let mut ready = Ready::new(&record(&[&[m, k], &[m, n]], |x| x[0].transpose().matmul(&x[1])));
-        group.bench_function(format!("{k}x{m}x{n}_left_transposed"), |b| b.iter(|| ready.run()));
-    }
-    group.finish();
-
-    let mut group = c.benchmark_group("product_f32");
-    for [m, k, n] in [[5000, 784, 64], [1000, 784, 256], [1000, 784, 100]] {
-        group.throughput(Throughput::Elements((m * k * n) as u64));
-        let mut ready = Ready::<f32>::of(&record(&[&[m, k], &[k, n]], |x| x[0].matmul(&x[1])));
-        group.bench_function(format!("{m}x{k}x{n}"), |b| b.iter(|| ready.run()));
-        let mut ready = Ready::<f32>::of(&record(&[&[m, k], &[m, n]], |x| x[0].transpose().matmul(&x[1])));
-        group.bench_function(format!("{k}x{m}x{n}_left_transposed"), |b| b.iter(|| ready.run()));
-    }
-    group.finish();
+    products::<f64>(c, &[[10, 10, 10], [10, 40, 40], [100, 784, 10], [5000, 784, 10], [100, 784, 256]]);
+    products::<f64>(c, &LARGE);
+    products::<f32>(c, &LARGE);
 
     let mut group = c.benchmark_group("stack_of_products_f64");
     for [stack, m, k, n] in [[100, 4, 4, 4], [25, 10, 40, 40], [16, 32, 64, 64]] {

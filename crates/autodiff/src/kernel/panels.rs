@@ -1,4 +1,4 @@
-//! Right factors of large products, copied to panels as wide as a tile.
+//! Right factors of large products, copied to panels as wide as a tile, and what becomes of the tiles.
 
 use super::machine::Machine;
 use super::math::Math;
@@ -54,13 +54,73 @@ pub(super) fn pack<E: Math, M: Machine>(
     }
 }
 
+/// A tile: registers side by side in some rows.
+type Tile<E, M, const R: usize, const V: usize> = [[<E as Math>::Register<M>; V]; R];
+
+/// Makes of a tile, or of so many times the tile, its sum with what stands in rows so many elements apart, of each of which
+/// so many are the tile's: whole registers if they are `FULL`. All of it is read before a tile is [put](put) anywhere: what
+/// is written would keep it waiting.
+///
+/// # Safety
+///
+/// They can be read there.
+#[inline(always)]
+pub(super) unsafe fn add<E: Math, M: Machine, const R: usize, const V: usize, const FULL: bool>(
+    tile: &mut Tile<E, M, R, V>,
+    times: Option<E>,
+    mut from: *const E,
+    apart: usize,
+    width: usize,
+) {
+    let lanes = E::Register::<M>::LANES;
+    for row in tile {
+        for (v, x) in row.iter_mut().enumerate() {
+            let some = width.saturating_sub(v * lanes).min(lanes);
+            if FULL || some > 0 {
+                // SAFETY: the caller's.
+                let there = unsafe { read::<E, M, FULL>(from.wrapping_add(v * lanes), some) };
+                *x = match times {
+                    None => x.plus(there),
+                    Some(times) => E::Register::<M>::mul_add(*x, E::Register::<M>::splat(times), there),
+                };
+            }
+        }
+        from = from.wrapping_add(apart);
+    }
+}
+
+/// Writes a tile to rows so many elements apart, so many of them to each.
+///
+/// # Safety
+///
+/// They can be written there.
+#[inline(always)]
+pub(super) unsafe fn put<E: Math, M: Machine, const R: usize, const V: usize, const FULL: bool>(
+    tile: &Tile<E, M, R, V>,
+    mut into: *mut E,
+    apart: usize,
+    width: usize,
+) {
+    let lanes = E::Register::<M>::LANES;
+    for row in tile {
+        for (v, &x) in row.iter().enumerate() {
+            let some = width.saturating_sub(v * lanes).min(lanes);
+            if FULL || some > 0 {
+                // SAFETY: the caller's.
+                unsafe { write::<E, M, FULL>(x, into.wrapping_add(v * lanes), some) };
+            }
+        }
+        into = into.wrapping_add(apart);
+    }
+}
+
 /// A register, or the first lanes of one.
 ///
 /// # Safety
 ///
 /// They can be read there.
 #[inline(always)]
-pub(super) unsafe fn read<E: Math, M: Machine, const FULL: bool>(at: *const E, some: usize) -> E::Register<M> {
+unsafe fn read<E: Math, M: Machine, const FULL: bool>(at: *const E, some: usize) -> E::Register<M> {
     // SAFETY: the caller's.
     unsafe { if FULL { E::Register::<M>::load(at) } else { E::Register::<M>::load_first(at, some) } }
 }
@@ -71,7 +131,7 @@ pub(super) unsafe fn read<E: Math, M: Machine, const FULL: bool>(at: *const E, s
 ///
 /// They can be written there.
 #[inline(always)]
-pub(super) unsafe fn write<E: Math, M: Machine, const FULL: bool>(x: E::Register<M>, at: *mut E, some: usize) {
+unsafe fn write<E: Math, M: Machine, const FULL: bool>(x: E::Register<M>, at: *mut E, some: usize) {
     // SAFETY: the caller's.
     unsafe { if FULL { x.store(at) } else { x.store_first(at, some) } }
 }

@@ -38,6 +38,34 @@ pub(crate) trait Register<E>: Copy {
     }
 }
 
+/// Registers that stand so many elements apart.
+///
+/// A loop, as everything is that stands in one: what takes a closure for an array is a call where nothing is optimised
+/// across parts of a crate (`lto = "off"`), and a call keeps no register.
+///
+/// # Safety
+///
+/// All lanes of each can be read.
+#[inline(always)]
+pub(super) unsafe fn load_all<E, R: Register<E>, const N: usize>(at: *const E, apart: usize) -> [R; N] {
+    // SAFETY: the caller's.
+    unsafe {
+        let mut all = [R::load(at); N];
+        for (i, one) in all.iter_mut().enumerate().skip(1) {
+            *one = R::load(at.add(i * apart));
+        }
+        all
+    }
+}
+
+/// Moves addresses on by so many elements.
+#[inline(always)]
+pub(super) fn move_on<E, const N: usize>(addresses: &mut [*const E; N], by: usize) {
+    for at in addresses {
+        *at = at.wrapping_add(by);
+    }
+}
+
 /// Lanes that the compiler makes registers of.
 #[derive(Clone, Copy)]
 pub(crate) struct Array<E, const N: usize, const FUSED: bool>([E; N]);

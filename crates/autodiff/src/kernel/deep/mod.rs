@@ -3,15 +3,15 @@
 //! A row of `X` holds the elements of `A` that one step along the inner axis needs, side by side: a tile of `C` takes
 //! each of them in all lanes, times a row of `B`, and nothing of `X` is copied. (A library's GEMM copies it into panels,
 //! which for a layer's 256 columns is a tenth of the product, and waits for memory meanwhile.) The processor does not
-//! foresee which rows' parts come next, so they are asked for a tile ahead. The inner axis is cut in blocks, of as many
-//! rows as the processor holds page addresses of, and `C` in blocks that stay in the second cache until they are
-//! complete. The sizes were found on a processor with 96 such addresses and 2 MB of second cache.
+//! foresee which rows' parts come next, so they are asked for a band of tiles ahead. The inner axis is cut in blocks, of
+//! as many rows as the processor holds page addresses of, and `C` in blocks of which most stays in the second cache until
+//! they are complete. The sizes were found on a processor with 96 such addresses and 2 MB of second cache.
 
 use super::machine::Machine;
 use super::math::Math;
 use super::panels::{self, ABREAST, width};
 use super::prefetch::{LINE, prefetch};
-use super::register::Register;
+use super::register::{Register, load_all};
 use super::scratch::Scratch;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -229,19 +229,15 @@ impl<E: Math> Block<'_, E> {
                     prefetch::<E, true>(start.wrapping_add(r * p.n + v * lanes));
                 }
             }
-            end = Some((start, E::Register::<M>::splat(scale)));
+            end = Some((start, scale));
         }
-        let some = |v: usize| width.saturating_sub(v * lanes).min(lanes);
         let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); V]; R];
         let mut x = p.a[self.inner.start * p.a_stride + i..].as_ptr();
         macro_rules! step {
             ($row:expr) => {
                 // SAFETY: a row of a panel holds `V` registers, and every row of `X` has `R` elements from column `i` on.
                 unsafe {
-                    let mut b = [E::Register::<M>::load($row.as_ptr()); V];
-                    for v in 1..V {
-                        b[v] = E::Register::<M>::load($row.as_ptr().add(v * lanes));
-                    }
+                    let b: [E::Register<M>; V] = load_all($row.as_ptr(), lanes);
                     for (r, acc) in acc.iter_mut().enumerate() {
                         let x = E::Register::<M>::splat(*x.add(r));
                         for v in 0..V {
@@ -273,41 +269,16 @@ impl<E: Math> Block<'_, E> {
         for row in pairs.remainder().chunks_exact(ABREAST * lanes) {
             step!(row);
         }
-        // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost. All is read
-        // before anything is written.
-        if let Some((mut from, apart)) = tile.so_far {
-            for acc in &mut acc {
-                for (v, acc) in acc.iter_mut().enumerate() {
-                    if FULL || some(v) > 0 {
-                        // SAFETY: so many elements of the sums so far stand there.
-                        let so_far = unsafe { panels::read::<E, M, FULL>(from.wrapping_add(v * lanes), some(v)) };
-                        *acc = acc.plus(so_far);
-                    }
-                }
-                from = from.wrapping_add(apart);
+        // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost.
+        // SAFETY: so many elements of `R` rows are in the band, in the sums so far, and in what is added to.
+        unsafe {
+            if let Some((from, apart)) = tile.so_far {
+                panels::add::<E, M, R, V, FULL>(&mut acc, None, from, apart, width);
             }
-        }
-        if let Some((mut start, scale)) = end {
-            for acc in &mut acc {
-                for (v, acc) in acc.iter_mut().enumerate() {
-                    if FULL || some(v) > 0 {
-                        // SAFETY: so many elements of row `i + r` are in what is added to.
-                        let start = unsafe { panels::read::<E, M, FULL>(start.wrapping_add(v * lanes), some(v)) };
-                        *acc = E::Register::<M>::mul_add(*acc, scale, start);
-                    }
-                }
-                start = start.wrapping_add(p.n);
+            if let Some((start, scale)) = end {
+                panels::add::<E, M, R, V, FULL>(&mut acc, Some(scale), start, p.n, width);
             }
-        }
-        let mut row = target;
-        for acc in &acc {
-            for (v, &acc) in acc.iter().enumerate() {
-                if FULL || some(v) > 0 {
-                    // SAFETY: so many elements of the tile's row are in the band.
-                    unsafe { panels::write::<E, M, FULL>(acc, row.wrapping_add(v * lanes), some(v)) };
-                }
-            }
-            row = row.wrapping_add(stride);
+            panels::put::<E, M, R, V, FULL>(&acc, target, stride, width);
         }
     }
 }

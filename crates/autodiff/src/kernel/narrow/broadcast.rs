@@ -5,7 +5,7 @@
 use super::super::machine::Machine;
 use super::super::math::Math;
 use super::super::prefetch::{LINE, prefetch};
-use super::super::register::Register;
+use super::super::register::{Register, load_all, move_on};
 use super::super::scratch::Scratch;
 use super::super::turn::turn;
 use super::Narrow;
@@ -120,16 +120,15 @@ impl<'a, E: Math> Columns<'a, E> {
             let tail = self.tail.as_ptr().wrapping_add(k.wrapping_sub(self.whole).wrapping_mul(self.tail_stride));
             let row = if k < self.whole { row } else { tail };
             // SAFETY: the registers of a row before `whole` are inside, and rows of the tail have room for them.
-            let row: [E::Register<M>; V] =
-                std::array::from_fn(|v| unsafe { E::Register::<M>::load(row.add(v * lanes)) });
+            let row: [E::Register<M>; V] = unsafe { load_all(row, lanes) };
             for (r, acc) in acc.iter_mut().enumerate() {
                 // SAFETY: `multiply` checked the last element of A that any tile reads.
                 let a = E::Register::<M>::splat(unsafe { *fourth[r / 4].wrapping_add(r % 4 * rs) });
-                for (acc, &row) in acc.iter_mut().zip(&row) {
-                    *acc = E::Register::<M>::mul_add(a, row, *acc);
+                for v in 0..V {
+                    acc[v] = E::Register::<M>::mul_add(a, row[v], acc[v]);
                 }
             }
-            fourth = fourth.map(|at| at.wrapping_add(cs));
+            move_on(&mut fourth, cs);
         }
         for (r, acc) in acc.iter().enumerate() {
             for (v, acc) in acc.iter().enumerate() {

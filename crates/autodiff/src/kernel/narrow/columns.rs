@@ -41,19 +41,23 @@ fn sums<E: Math, M: Machine, const V: usize, const N: usize>(
     let mut b = p.b.as_ptr().wrapping_add(place.inner.start * rs + place.column * cs);
     for _ in 0..place.inner.len() {
         // SAFETY: `multiply` checked the last elements of A and B that any tile reads.
-        let rows: [E::Register<M>; V] = std::array::from_fn(|v| unsafe {
-            let from = a.add(v * lanes);
-            if v + 1 < V || whole {
-                E::Register::<M>::load(from)
-            } else {
-                E::Register::<M>::load_first(from, place.some)
+        let rows: [E::Register<M>; V] = unsafe {
+            let mut rows = [E::Register::<M>::splat(E::from_f64(0.0)); V];
+            for (v, row) in rows.iter_mut().enumerate() {
+                let from = a.add(v * lanes);
+                *row = if v + 1 < V || whole {
+                    E::Register::<M>::load(from)
+                } else {
+                    E::Register::<M>::load_first(from, place.some)
+                };
             }
-        });
+            rows
+        };
         for (j, acc) in acc.iter_mut().enumerate() {
             // SAFETY: as above.
             let x = E::Register::<M>::splat(unsafe { *b.add(j * cs) });
-            for (acc, &row) in acc.iter_mut().zip(&rows) {
-                *acc = E::Register::<M>::mul_add(row, x, *acc);
+            for v in 0..V {
+                acc[v] = E::Register::<M>::mul_add(rows[v], x, acc[v]);
             }
         }
         a = a.wrapping_add(stride);

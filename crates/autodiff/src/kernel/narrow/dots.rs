@@ -6,7 +6,7 @@
 use super::super::machine::Machine;
 use super::super::math::Math;
 use super::super::prefetch::{LINE, prefetch};
-use super::super::register::Register;
+use super::super::register::{Register, load_all};
 use super::super::scratch::Scratch;
 use super::super::turn::turn;
 use super::{Narrow, by_width, groups};
@@ -72,8 +72,8 @@ fn step_on<E: Math, M: Machine, const R: usize, const N: usize>(
     for j in 0..N {
         // SAFETY: the panel has `N` registers for each step.
         let column = unsafe { E::Register::<M>::load(panel.as_ptr().add((step * N + j) * E::Register::<M>::LANES)) };
-        for (acc, &row) in acc.iter_mut().zip(&rows) {
-            acc[j] = E::Register::<M>::mul_add(row, column, acc[j]);
+        for (r, acc) in acc.iter_mut().enumerate() {
+            acc[j] = E::Register::<M>::mul_add(rows[r], column, acc[j]);
         }
     }
 }
@@ -101,7 +101,7 @@ fn tile<E: Math, M: Machine, const R: usize, const N: usize>(
             }
         }
         // SAFETY: `multiply` checked the last element of A.
-        let rows = std::array::from_fn(|r| unsafe { E::Register::<M>::load(start.add(r * stride + step * lanes)) });
+        let rows = unsafe { load_all(start.add(step * lanes), stride) };
         step_on::<E, M, R, N>(rows, step, panel, &mut acc);
     }
     if steps.end > whole {

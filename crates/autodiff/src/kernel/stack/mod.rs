@@ -8,7 +8,7 @@ mod dots;
 
 use super::machine::Machine;
 use super::math::Math;
-use super::register::Register;
+use super::register::{Register, load_all, move_on};
 use super::scratch::Scratch;
 use super::turn;
 use std::mem::MaybeUninit;
@@ -219,15 +219,15 @@ impl<E: Math> Factors<E> {
         let mut row = self.rows.wrapping_add(target.at);
         for _ in 0..self.k {
             // SAFETY: the registers of a row are there, as `Factors` says.
-            let b: [E::Register<M>; V] = std::array::from_fn(|v| unsafe { E::Register::<M>::load(row.add(v * lanes)) });
+            let b: [E::Register<M>; V] = unsafe { load_all(row, lanes) };
             for (r, acc) in acc.iter_mut().enumerate() {
                 // SAFETY: the elements of A are there.
                 let a = E::Register::<M>::splat(unsafe { *fourth[r / 4].wrapping_add(r % 4 * rs) });
-                for (acc, &b) in acc.iter_mut().zip(&b) {
-                    *acc = E::Register::<M>::mul_add(a, b, *acc);
+                for v in 0..V {
+                    acc[v] = E::Register::<M>::mul_add(a, b[v], acc[v]);
                 }
             }
-            fourth = fourth.map(|at| at.wrapping_add(cs));
+            move_on(&mut fourth, cs);
             row = row.wrapping_add(self.stride);
         }
         // Lanes of the last register that are in C.

@@ -9,7 +9,7 @@ use super::machine::Machine;
 use super::math::Math;
 use super::panels::{self, ABREAST, width};
 use super::prefetch::{LINE, prefetch};
-use super::register::Register;
+use super::register::{Register, load_all, move_on};
 use std::ops::Range;
 
 /// `C = A·B`, where `B` was [copied](panels::pack); `A` and `C` stand by rows.
@@ -147,7 +147,6 @@ impl<E: Math> Part<'_, E> {
         let lanes = E::Register::<M>::LANES;
         let line = LINE / size_of::<E>();
         let width = if FULL { V * lanes } else { p.n - at };
-        let some = |v: usize| width.saturating_sub(v * lanes).min(lanes);
         let target = out[self.i * p.n + at..][..(R - 1) * p.n + width].as_mut_ptr();
         let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); V]; R];
         // Where every fourth row of A stands: an address of each row in between is one addition away.
@@ -159,10 +158,7 @@ impl<E: Math> Part<'_, E> {
             () => {
                 // SAFETY: a row of a panel holds `V` registers, and so many elements of the rows of A are there.
                 unsafe {
-                    let mut b = [E::Register::<M>::load(row); V];
-                    for v in 1..V {
-                        b[v] = E::Register::<M>::load(row.add(v * lanes));
-                    }
+                    let b: [E::Register<M>; V] = load_all(row, lanes);
                     for (r, acc) in acc.iter_mut().enumerate() {
                         let a = E::Register::<M>::splat(*fourth[r / 4].wrapping_add(r % 4 * p.a_stride));
                         for v in 0..V {
@@ -171,9 +167,7 @@ impl<E: Math> Part<'_, E> {
                     }
                 }
                 row = row.wrapping_add(ABREAST * lanes);
-                for at in &mut fourth {
-                    *at = at.wrapping_add(1);
-                }
+                move_on(&mut fourth, 1);
             };
         }
         for steps in 0..self.inner.len() / line {
@@ -195,30 +189,13 @@ impl<E: Math> Part<'_, E> {
         for _ in 0..self.inner.len() % line {
             step!();
         }
-        // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost. All is read
-        // before anything is written.
-        if self.inner.start > 0 {
-            let mut row = target;
-            for acc in &mut acc {
-                for (v, acc) in acc.iter_mut().enumerate() {
-                    if FULL || some(v) > 0 {
-                        // SAFETY: so many elements of the row are in C.
-                        let so_far = unsafe { panels::read::<E, M, FULL>(row.wrapping_add(v * lanes), some(v)) };
-                        *acc = acc.plus(so_far);
-                    }
-                }
-                row = row.wrapping_add(p.n);
+        // A block's sum is added when it is complete: in one long sum, what is small beside it would be lost.
+        // SAFETY: so many elements of `R` rows are in C.
+        unsafe {
+            if self.inner.start > 0 {
+                panels::add::<E, M, R, V, FULL>(&mut acc, None, target, p.n, width);
             }
-        }
-        let mut row = target;
-        for acc in &acc {
-            for (v, &acc) in acc.iter().enumerate() {
-                if FULL || some(v) > 0 {
-                    // SAFETY: as above.
-                    unsafe { panels::write::<E, M, FULL>(acc, row.wrapping_add(v * lanes), some(v)) };
-                }
-            }
-            row = row.wrapping_add(p.n);
+            panels::put::<E, M, R, V, FULL>(&acc, target, p.n, width);
         }
     }
 }
