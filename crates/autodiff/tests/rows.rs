@@ -100,3 +100,30 @@ fn random_programs_by_blocks_of_rows_agree_with_the_interpreter() {
     }
     assert!(grouped >= 15, "only {grouped} of the programs have groups of rows");
 }
+
+#[test]
+fn a_group_reads_through_views_what_it_keeps_to_itself() {
+    const ROWS: usize = 3001;
+    const WIDTH: usize = 48;
+    let shapes: [&[usize]; 4] = [&[ROWS, 30], &[30, WIDTH], &[WIDTH, 4 * WIDTH], &[WIDTH, 5]];
+    let program = Program::record_many(&shapes, |x| {
+        let h = x[0].matmul(&x[1]).tanh();
+        let wide = h.matmul(&x[2]).reshape(&[ROWS, 4, WIDTH]);
+        // The same row beside each of four.
+        let beside = (wide * h.reshape(&[ROWS, 1, WIDTH]).broadcast_to(&[ROWS, 4, WIDTH])).sin();
+        vec![beside.reshape(&[4 * ROWS, WIDTH]).matmul(&x[3]).square().sum(&[0])]
+    })
+    .unwrap();
+    let x: Vec<Tensor<f64>> = inputs(&program);
+    let expected = program.run(&x).unwrap();
+    for threads in [1, 2, 3] {
+        let mut executable = program.compile::<f64>(CompileOptions::default().threads(threads));
+        for (found, expected) in executable.run(&x).unwrap().iter().zip(&expected) {
+            for (a, b) in found.data().iter().zip(expected.data()) {
+                assert!((a - b).abs() <= 1e-12 * b.abs().max(1.0), "{a} is not {b} on {threads} threads");
+            }
+        }
+        let explained = executable.explain();
+        assert!(explained.contains("at a time") && explained.contains("of them 0 in the arena"), "{explained}");
+    }
+}

@@ -20,7 +20,7 @@ const LARGE: usize = 256 << 10;
 const WORTH: usize = 512 << 10;
 
 /// Bytes of a block's rows: they and what is made of them stay in the second cache.
-const BLOCK: usize = 512 << 10;
+const BLOCK: usize = 768 << 10;
 
 /// A block has about so many rows at least.
 const ROWS: usize = 16;

@@ -226,7 +226,7 @@ impl Lowering<'_> {
             body.registers[register as usize].direct = Some((buffer, view.offset));
             register
         } else {
-            let load = Load { buffer, offset: view.offset, axes: view.axes() };
+            let load = Load::new(buffer, view.offset, view.axes());
             let kept = body.load(load, reads);
             let what = What::Load((body.loads.len() - 1) as u32);
             let out = body.register(reads);
@@ -265,7 +265,7 @@ impl Lowering<'_> {
                                 let (buffer, view) = self.source(arg);
                                 let zero = view.bounds.as_ref().is_some_and(|b| b.iter().any(|&(l, h)| l > 0 || h < 1));
                                 let axes = if zero { view.axes() } else { Default::default() };
-                                body.loads.push(Load { buffer, offset: view.offset, axes });
+                                body.loads.push(Load::new(buffer, view.offset, axes));
                                 let register = body.push(What::Load((body.loads.len() - 1) as u32), Level::Full, &[]);
                                 made.insert(key, register);
                                 register
@@ -313,7 +313,7 @@ impl Lowering<'_> {
             let [a, b, c] = slots_of_args;
             code.push(match draft.what {
                 What::Load(load) => {
-                    let Load { buffer, offset, axes } = &body.loads[load as usize];
+                    let Load { buffer, offset, axes, .. } = &body.loads[load as usize];
                     if axes.is_empty() {
                         ScalarInstr::Load { out, buffer: *buffer, offset: *offset as usize }
                     } else {
@@ -396,7 +396,7 @@ impl Lowering<'_> {
                 for &arg in &node.args {
                     let (buffer, view) = self.source(arg);
                     let len = view.shape[*axis] * inner;
-                    parts.push(Part { load: Load { buffer, offset: view.offset, axes: view.axes() }, start, len });
+                    parts.push(Part { load: Load::new(buffer, view.offset, view.axes()), start, len });
                     start += len;
                 }
                 Kernel::Joined(Joined { parts, outer, row: node.shape[*axis] * inner, out })

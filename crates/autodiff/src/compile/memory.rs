@@ -112,6 +112,11 @@ impl<'a, E> Near<'a, E> {
         Self::new(&mut [], 0)
     }
 
+    /// Whether it is for a kernel that sees nothing there, which is none of a group.
+    pub(super) fn is_none(&self) -> bool {
+        self.block == 0
+    }
+
     /// The start of `n` elements: the rows of the block that stand behind `at` elements of each.
     pub(super) fn pointer(&self, at: usize, n: usize) -> *mut E {
         let (from, start, len) = (at * self.block, self.data.base.start, self.data.base.len);

@@ -3,7 +3,7 @@
 //! The way: [`graph`] (the compiler's own form) → [`optimize`] (cheaper, same values) → [`legalise`] (views resolved) →
 //! [`fuse`] (which ops share a kernel) → [`lower`] (kernels) → [`endings`] (products that are added to something) →
 //! [`block`] (kernels that share a pass over their rows) → [`parts`] (of concatenations, made in place) → [`plan`]
-//! (memory) → [`execute`].
+//! (memory; [`in_place`]: what takes the place of what) → [`execute`].
 
 mod block;
 mod body;
@@ -12,6 +12,7 @@ mod execute;
 mod explain;
 mod fuse;
 mod graph;
+mod in_place;
 mod kernels;
 mod legalise;
 mod lower;

@@ -40,12 +40,6 @@ pub(super) fn place(parts: &mut [RowPart], made: impl Fn(u32) -> Option<usize>, 
                 life.reads += 1;
             }
         }
-        if let RowPart::Walk { walk, .. } = part {
-            // A view is of the whole buffer.
-            for load in &walk.loads {
-                lives.remove(&load.buffer);
-            }
-        }
     }
     lives.retain(|&buffer, life| life.reads == reads[buffer as usize]);
     let mut gaps = Gaps::default();
@@ -70,6 +64,10 @@ pub(super) fn place(parts: &mut [RowPart], made: impl Fn(u32) -> Option<usize>, 
             RowPart::Product { product, places, .. } => *places = [product.a.buffer, product.out].map(of),
             RowPart::Sum { product, places, .. } => *places = [product.a.buffer, product.b.buffer].map(of),
             RowPart::Walk { walk, .. } => {
+                // The group's walks look at each of its rows from the same row.
+                for load in &mut walk.loads {
+                    load.near = of(load.buffer);
+                }
                 for location in &mut walk.locations {
                     if let Location::Buffer { buffer, level, .. } = *location
                         && let Some(at) = of(buffer)

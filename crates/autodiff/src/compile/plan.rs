@@ -1,10 +1,12 @@
 //! Where each buffer goes in the arena, decided once: a buffer takes the place of others that are no longer read.
 
+use super::in_place;
 use super::kernels::Kernel;
 use super::lower::Buffer;
 use super::memory::LINE;
 use super::parts::Within;
 use crate::scalar::Element;
+use rustc_hash::FxHashSet;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
@@ -43,17 +45,40 @@ pub(super) fn plan<E: Element>(
     // What no kernel uses any more has no place.
     let mut order: Vec<usize> = (0..buffers.len()).filter(|&b| homes[b].is_none() && first[b] != usize::MAX).collect();
     order.sort_by_key(|&b| (first[b], Reverse(buffers[b].len)));
+    // A whole and its pieces keep to their own place.
+    let mut whole = vec![false; buffers.len()];
+    within.iter().flatten().for_each(|w| whole[w.whole as usize] = true);
+    let alone = |b: u32| homes[b as usize].is_none() && within[b as usize].is_none() && !whole[b as usize];
+    let mut takes_place_of = vec![None; buffers.len()];
+    for (i, kernel) in kernels.iter().enumerate() {
+        let born = |b: u32| first[b as usize] == i && alone(b);
+        let dies = |b: u32| first[b as usize] < i && last[b as usize] == i && alone(b);
+        for (made, read) in in_place::pairs(kernel, buffers, born, dies) {
+            takes_place_of[made as usize] = Some(read as usize);
+        }
+    }
     let mut live = BinaryHeap::new();
     let mut gaps = Gaps::default();
+    // Places that others have taken over.
+    let mut given = FxHashSet::default();
     for buffer in order {
         while let Some(&Reverse((until, at, len))) = live.peek()
             && until < first[buffer]
         {
             live.pop();
-            gaps.give(at, len);
+            if !given.remove(&(until, at)) {
+                gaps.give(at, len);
+            }
         }
         let len = buffers[buffer].len.next_multiple_of(unit).max(unit);
-        let at = gaps.take(len);
+        let place = takes_place_of[buffer].map(|read: usize| (last[read], homes[read]));
+        let at = match place {
+            Some((until, Some(Home::Arena(at)))) => {
+                given.insert((until, at));
+                at
+            }
+            _ => gaps.take(len),
+        };
         live.push(Reverse((last[buffer], at, len)));
         homes[buffer] = Some(Home::Arena(at));
     }

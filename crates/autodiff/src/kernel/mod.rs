@@ -25,6 +25,7 @@ pub(crate) use deep::Deep;
 pub(crate) use fold::{Fold, neutral};
 pub(crate) use loops::Ternary;
 pub(crate) use narrow::Narrow;
+pub(crate) use prefetch::prefetch_all;
 pub(crate) use scratch::Scratch;
 pub(crate) use stack::Stack;
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]

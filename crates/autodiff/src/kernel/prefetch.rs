@@ -15,3 +15,11 @@ pub(super) fn prefetch<E, const FIRST: bool>(at: *const E) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;
 }
+
+/// Asks for so many elements in the second cache.
+#[inline]
+pub(crate) fn prefetch_all<E>(start: *const E, n: usize) {
+    for at in (0..n).step_by((LINE / size_of::<E>()).max(1)) {
+        prefetch::<E, false>(start.wrapping_add(at));
+    }
+}

@@ -4,7 +4,7 @@ use super::super::fuse::Level;
 use super::super::memory::{Bases, Near, Pointer, Shared};
 use super::instr::{Instr, fold_name, with};
 use super::{Gathered, Load, Scattered, Scratch, for_each_chunk, thread_index};
-use crate::kernel::{Fold, Ternary, neutral};
+use crate::kernel::{Fold, Ternary, neutral, prefetch_all};
 use crate::op::{Literal, Unary};
 use crate::scalar::Element;
 use std::cell::Cell;
@@ -251,6 +251,15 @@ impl Fused {
             let write = |register: u32, n: usize| unsafe {
                 std::slice::from_raw_parts_mut(pointers[register as usize].get().0, n)
             };
+            // What a group does not keep to itself comes from memory: the next block of it is asked for in time.
+            let ahead = (to - start - n).min(n);
+            if !near.is_none() && ahead > 0 {
+                for (pointer, location) in pointers.iter().zip(&self.locations) {
+                    if let Location::Buffer { level: Level::Full, .. } = location {
+                        prefetch_all(pointer.get().0.wrapping_add(n), ahead);
+                    }
+                }
+            }
             let (once, each) = self.code.split_at(self.once);
             if filled.is_none_or(|at| !(start - at).is_multiple_of(self.period)) {
                 filled = Some(start);
@@ -301,7 +310,8 @@ impl Fused {
                     Instr::Load { load, row, out } => {
                         let load = &self.loads[load as usize];
                         let (n, start) = if row { (rows, start / self.columns) } else { (n, start) };
-                        let data = bases.read_all(load.buffer);
+                        let (data, first) = load.source(bases, near, &range);
+                        let start = start - first;
                         if let Location::Slot(at) = self.locations[out as usize] {
                             // What stands there as it is wanted is read where it is.
                             let found = load.piece(start, n).and_then(|from| data.get(from..from + n));

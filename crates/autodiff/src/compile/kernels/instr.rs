@@ -130,8 +130,23 @@ impl Instr {
         }
     }
 
+    /// The registers it reads.
+    pub(in super::super) fn args(&self) -> [Option<u32>; 3] {
+        match *self {
+            Self::Unary { a, .. } | Self::With { a, .. } | Self::Fold { a, .. } | Self::Expand { a, .. } => {
+                [Some(a), None, None]
+            }
+            Self::Binary { a, b, .. }
+            | Self::Axpy { a, b, .. }
+            | Self::AxpyWith { a, b, .. }
+            | Self::Dot { a, b, .. } => [Some(a), Some(b), None],
+            Self::Ternary { args, .. } => args.map(Some),
+            Self::Load { .. } | Self::Gather { .. } => [None; 3],
+        }
+    }
+
     /// The register it writes.
-    pub(super) fn out(&self) -> u32 {
+    pub(in super::super) fn out(&self) -> u32 {
         match *self {
             Self::Unary { out, .. }
             | Self::Binary { out, .. }

@@ -107,6 +107,10 @@ impl Rows {
         kernel
     }
 
+    pub(in super::super) fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
     /// Rows of a block for which there is room: whole cache lines, however little there is of a row.
     fn room(&self) -> usize {
         self.block.next_multiple_of(LINE)

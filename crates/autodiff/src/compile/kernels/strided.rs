@@ -1,8 +1,10 @@
 //! Reading through a view.
 
+use super::super::memory::{Bases, Near};
 use super::super::view::Axis;
 use crate::scalar::Element;
 use smallvec::SmallVec;
+use std::ops::Range;
 
 /// A buffer read through strides.
 #[derive(Clone, Debug)]
@@ -10,9 +12,33 @@ pub(in super::super) struct Load {
     pub(in super::super) buffer: u32,
     pub(in super::super) offset: isize,
     pub(in super::super) axes: SmallVec<[Axis; 4]>,
+    /// Where the buffer is one that only the kernels of a group see: behind so many elements of each of its rows. The view
+    /// is [by rows](Load::is_by_rows) then.
+    pub(in super::super) near: Option<usize>,
 }
 
 impl Load {
+    pub(in super::super) fn new(buffer: u32, offset: isize, axes: SmallVec<[Axis; 4]>) -> Self {
+        Self { buffer, offset, axes, near: None }
+    }
+
+    /// What it reads from, and the element of the view that its start is: the buffer, or the rows of such a range of the
+    /// view that stand near.
+    pub(in super::super) fn source<'a, E: Element>(
+        &self,
+        bases: &'a Bases<E>,
+        near: &'a Near<'_, E>,
+        range: &Range<usize>,
+    ) -> (&'a [E], usize) {
+        match (self.near, self.axes.split_first()) {
+            (Some(at), Some((row, rest))) => {
+                let columns: usize = rest.iter().map(|axis| axis.len).product();
+                (near.read(at, range.len() / columns * row.stride as usize), range.start)
+            }
+            _ => (bases.read_all(self.buffer), 0),
+        }
+    }
+
     /// Elements after which the view repeats itself, if it does; 1 if every element is the same one.
     pub(in super::super) fn period(&self) -> Option<usize> {
         let repeated = self.axes.iter().take_while(|a| a.stride == 0 && a.is_whole()).count();
