@@ -104,7 +104,7 @@ fn random_programs_by_blocks_of_rows_agree_with_the_interpreter() {
 #[test]
 fn a_group_reads_through_views_what_it_keeps_to_itself() {
     const ROWS: usize = 3001;
-    const WIDTH: usize = 48;
+    const WIDTH: usize = 30;
     let shapes: [&[usize]; 4] = [&[ROWS, 30], &[30, WIDTH], &[WIDTH, 4 * WIDTH], &[WIDTH, 5]];
     let program = Program::record_many(&shapes, |x| {
         let h = x[0].matmul(&x[1]).tanh();

@@ -19,7 +19,7 @@ const LARGE: usize = 256 << 10;
 /// Bytes, made and read again inside a group, from which it is worth having.
 const WORTH: usize = 512 << 10;
 
-/// Bytes of a block's rows: they and what is made of them stay in the second cache.
+/// Bytes of a block's rows: they and what is made of them stay in the second cache, which has 2 MB where this was found.
 const BLOCK: usize = 768 << 10;
 
 /// A block has about so many rows at least.

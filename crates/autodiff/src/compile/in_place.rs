@@ -4,12 +4,12 @@
 use super::fuse::Level;
 use super::kernels::{Fused, Kernel, Location, RowPart};
 use super::lower::Buffer;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What happens to a buffer in a walk, in order.
 #[derive(Clone, Copy)]
 enum Event {
-    /// A block of it is read, for the last time so far.
+    /// A block of it is read.
     Read(u32),
     /// A block of it is written.
     Write(u32),
@@ -23,7 +23,8 @@ pub(super) fn pairs<E>(
     born: impl Fn(u32) -> bool,
     dies: impl Fn(u32) -> bool,
 ) -> Vec<(u32, u32)> {
-    let mut order = Order { buffers, last_read: FxHashMap::default(), events: Vec::new(), otherwise: Vec::new() };
+    let mut order =
+        Order { buffers, last_read: FxHashMap::default(), events: Vec::new(), otherwise: FxHashSet::default() };
     match kernel {
         Kernel::Fused(walk) => order.walk(walk),
         Kernel::Rows(group) => {
@@ -40,7 +41,6 @@ pub(super) fn pairs<E>(
         _ => return Vec::new(),
     }
     let Order { last_read, events, otherwise, .. } = order;
-    let otherwise: rustc_hash::FxHashSet<u32> = otherwise.into_iter().collect();
     let mut free: FxHashMap<usize, Vec<u32>> = FxHashMap::default();
     let mut pairs = Vec::new();
     for (at, event) in events.into_iter().enumerate() {
@@ -63,7 +63,7 @@ struct Order<'a> {
     last_read: FxHashMap<u32, usize>,
     events: Vec<Event>,
     /// Buffers that are touched in other ways than block by block from their start.
-    otherwise: Vec<u32>,
+    otherwise: FxHashSet<u32>,
 }
 
 impl Order<'_> {
@@ -79,10 +79,7 @@ impl Order<'_> {
         };
         let registers = 0..walk.locations.len() as u32;
         self.otherwise.extend(registers.filter_map(of).filter(|(_, whole)| !whole).map(|(buffer, _)| buffer));
-        let ends = walk.lates.iter().map(|l| l.out).chain(walk.scatters.iter().flat_map(|s| [s.out, s.place.indices]));
-        self.otherwise.extend(ends);
-        self.otherwise.extend(walk.loads.iter().map(|load| load.buffer));
-        self.otherwise.extend(walk.gathers.iter().flat_map(|g| [g.source, g.place.indices]));
+        self.otherwise.extend(walk.read_out_of_order().chain(walk.written_at_the_end()));
         let mut read = |events: &mut Vec<Event>, buffer: u32| {
             self.last_read.insert(buffer, events.len());
             events.push(Event::Read(buffer));

@@ -13,7 +13,8 @@ struct Base<E> {
 /// The place of every buffer during one run.
 ///
 /// Kernels of one run read and write buffers through it. Which buffer shares memory with which is decided when
-/// compiling: a buffer is only overwritten after its last reader, and a kernel never writes what it reads; of a
+/// compiling: a buffer is only overwritten after its last reader, and a kernel writes what it reads only element by
+/// element, each after it was read ([`in_place`](super::in_place)), and never while a slice of all of it is held; of a
 /// whole and its pieces, each kernel touches what is its own. Chunks of one
 /// kernel that run at once write to disjoint parts.
 pub(super) struct Bases<E> {
@@ -112,9 +113,9 @@ impl<'a, E> Near<'a, E> {
         Self::new(&mut [], 0)
     }
 
-    /// Whether it is for a kernel that sees nothing there, which is none of a group.
-    pub(super) fn is_none(&self) -> bool {
-        self.block == 0
+    /// Whether it is for the kernels of a group.
+    pub(super) fn in_group(&self) -> bool {
+        self.block > 0
     }
 
     /// The start of `n` elements: the rows of the block that stand behind `at` elements of each.

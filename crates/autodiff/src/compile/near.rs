@@ -64,7 +64,7 @@ pub(super) fn place(parts: &mut [RowPart], made: impl Fn(u32) -> Option<usize>, 
             RowPart::Product { product, places, .. } => *places = [product.a.buffer, product.out].map(of),
             RowPart::Sum { product, places, .. } => *places = [product.a.buffer, product.b.buffer].map(of),
             RowPart::Walk { walk, .. } => {
-                // The group's walks look at each of its rows from the same row.
+                // By rows, or the walk would not be in the group.
                 for load in &mut walk.loads {
                     load.near = of(load.buffer);
                 }

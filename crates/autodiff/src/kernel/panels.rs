@@ -58,7 +58,7 @@ pub(super) fn pack<E: Math, M: Machine>(
 type Tile<E, M, const R: usize, const V: usize> = [[<E as Math>::Register<M>; V]; R];
 
 /// Makes of a tile, or of so many times the tile, its sum with what stands in rows so many elements apart, of each of which
-/// so many are the tile's: whole registers if they are `FULL`. All of it is read before a tile is [put](put) anywhere: what
+/// so many are the tile's: whole registers if they are `FULL`. All of it is read before a tile is [`put`] anywhere: what
 /// is written would keep it waiting.
 ///
 /// # Safety

@@ -40,8 +40,8 @@ pub(crate) trait Register<E>: Copy {
 
 /// Registers that stand so many elements apart.
 ///
-/// A loop, as everything is that stands in one: what takes a closure for an array is a call where nothing is optimised
-/// across parts of a crate (`lto = "off"`), and a call keeps no register.
+/// A plain loop: `from_fn` and its closure are calls where nothing is optimised across the parts of a crate
+/// (`lto = "off"`), and a call inside of an inner loop keeps no register.
 ///
 /// # Safety
 ///

@@ -81,11 +81,8 @@ impl Fused {
     }
 
     pub(super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
-        let mut read: Vec<u32> = self.loads.iter().map(|l| l.buffer).collect();
-        read.extend(self.gathers.iter().flat_map(|g| [g.source, g.place.indices]));
-        read.extend(self.scatters.iter().map(|s| s.place.indices));
-        let ends = self.lates.iter().map(|l| l.out).chain(self.scatters.iter().map(|s| s.out));
-        let written: Vec<u32> = self.sinks().chain(ends).collect();
+        let mut read: Vec<u32> = self.read_out_of_order().collect();
+        let written: Vec<u32> = self.sinks().chain(self.written_at_the_end()).collect();
         for location in &self.locations {
             if let Location::Buffer { buffer, .. } = location
                 && !written.contains(buffer)
@@ -96,9 +93,22 @@ impl Fused {
         (read, written)
     }
 
+    /// Buffers that are read otherwise than block by block through a register: through views, and by index.
+    pub(in super::super) fn read_out_of_order(&self) -> impl Iterator<Item = u32> + '_ {
+        let views = self.loads.iter().map(|l| l.buffer);
+        let indexed = self.gathers.iter().flat_map(|g| [g.source, g.place.indices]);
+        views.chain(indexed).chain(self.scatters.iter().map(|s| s.place.indices))
+    }
+
+    /// Buffers that are not written block by block through a register.
+    pub(in super::super) fn written_at_the_end(&self) -> impl Iterator<Item = u32> + '_ {
+        self.lates.iter().map(|l| l.out).chain(self.scatters.iter().map(|s| s.out))
+    }
+
     /// The number that a load reads.
     fn number<E: Element>(&self, bases: &Bases<E>, load: u32) -> E {
         let load = &self.loads[load as usize];
+        debug_assert!(load.near.is_none(), "a view that does not move is not by rows");
         load.number(bases.read_all(load.buffer))
     }
 
@@ -243,17 +253,18 @@ impl Fused {
             debug_assert!(n.is_multiple_of(self.columns), "a block ends inside a row");
             let rows = n / self.columns;
             // SAFETY: a register points to a slot of `block ≥ n` elements, or into a buffer or rows near by whose length was
-            // checked for all of the range above. A result never shares its slot with an argument, and a buffer that is
-            // written here is read only through the register it is written by. What a load found in place is not written.
+            // checked for all of the range above. A result never shares its slot with an argument, and memory that is
+            // written here is read only through the register it is written by, and before that, by other instructions,
+            // through the one of the buffer that it takes the place of. What a load found in place is not written.
             let read =
                 |register: u32, n: usize| unsafe { std::slice::from_raw_parts(pointers[register as usize].get().0, n) };
             // SAFETY: as above.
             let write = |register: u32, n: usize| unsafe {
                 std::slice::from_raw_parts_mut(pointers[register as usize].get().0, n)
             };
-            // What a group does not keep to itself comes from memory: the next block of it is asked for in time.
+            // What a walk of a group moves along is not near, but for its first block: the next one is asked for in time.
             let ahead = (to - start - n).min(n);
-            if !near.is_none() && ahead > 0 {
+            if near.in_group() && ahead > 0 {
                 for (pointer, location) in pointers.iter().zip(&self.locations) {
                     if let Location::Buffer { level: Level::Full, .. } = location {
                         prefetch_all(pointer.get().0.wrapping_add(n), ahead);
@@ -266,6 +277,7 @@ impl Fused {
                 for instr in once {
                     if let Instr::Load { load, row, out } = *instr {
                         let load = &self.loads[load as usize];
+                        debug_assert!(load.near.is_none(), "a view that repeats itself is not by rows");
                         // As much as any block from here on has.
                         let (start, most) =
                             if row { (start / self.columns, (to - start) / self.columns) } else { (start, to - start) };

@@ -49,6 +49,7 @@ impl MatMul {
         (2 * size(&self.lead) * self.m * self.n * self.k + sums) as u64
     }
 
+    /// The buffers that are read, and those that are written.
     pub(in super::super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
         let read = [Some(self.a.buffer), Some(self.b.buffer), self.start.map(|s| s.buffer)];
         (read.into_iter().flatten().collect(), vec![self.out])

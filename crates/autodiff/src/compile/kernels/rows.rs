@@ -107,6 +107,7 @@ impl Rows {
         kernel
     }
 
+    /// The kernels, in order.
     pub(in super::super) fn parts(&self) -> &[Part] {
         &self.parts
     }

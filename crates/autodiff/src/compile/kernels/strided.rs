@@ -30,13 +30,11 @@ impl Load {
         near: &'a Near<'_, E>,
         range: &Range<usize>,
     ) -> (&'a [E], usize) {
-        match (self.near, self.axes.split_first()) {
-            (Some(at), Some((row, rest))) => {
-                let columns: usize = rest.iter().map(|axis| axis.len).product();
-                (near.read(at, range.len() / columns * row.stride as usize), range.start)
-            }
-            _ => (bases.read_all(self.buffer), 0),
-        }
+        let Some(at) = self.near else { return (bases.read_all(self.buffer), 0) };
+        // By rows, it has an axis of them; and of one value a row only where a row of the walk is one element.
+        let (row, rest) = self.axes.split_first().expect("a view by rows has axes");
+        let columns: usize = rest.iter().map(|axis| axis.len).product();
+        (near.read(at, range.len() / columns * row.stride as usize), range.start)
     }
 
     /// Elements after which the view repeats itself, if it does; 1 if every element is the same one.
