@@ -6,7 +6,6 @@ use super::lower::Buffer;
 use super::memory::LINE;
 use super::parts::Within;
 use crate::scalar::Element;
-use rustc_hash::FxHashSet;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
@@ -40,47 +39,42 @@ pub(super) fn plan<E: Element>(
             last[buffer] = i;
         }
     }
+    // What is made in the place of another has its place from the first of them, which lives as long as the last. A whole
+    // and its pieces keep to their own.
+    let mut place_of: Vec<usize> = (0..buffers.len()).collect();
+    let mut alone: Vec<bool> = (0..buffers.len()).map(|b| homes[b].is_none() && within[b].is_none()).collect();
+    within.iter().flatten().for_each(|w| alone[w.whole as usize] = false);
+    for (i, kernel) in kernels.iter().enumerate() {
+        let born = |b: u32| alone[b as usize] && first[b as usize] == i;
+        let dies = |b: u32| alone[b as usize] && first[b as usize] < i && last[b as usize] == i;
+        for (made, read) in in_place::pairs(kernel, buffers, born, dies) {
+            let (made, place) = (made as usize, place_of[read as usize]);
+            place_of[made] = place;
+            last[place] = last[made];
+        }
+    }
     let unit = LINE / size_of::<E>();
     // Buffers by the kernel that makes them; at each step, the ones whose last reader is behind are free again.
     // What no kernel uses any more has no place.
-    let mut order: Vec<usize> = (0..buffers.len()).filter(|&b| homes[b].is_none() && first[b] != usize::MAX).collect();
+    let own = |b: usize| homes[b].is_none() && first[b] != usize::MAX && place_of[b] == b;
+    let mut order: Vec<usize> = (0..buffers.len()).filter(|&b| own(b)).collect();
     order.sort_by_key(|&b| (first[b], Reverse(buffers[b].len)));
-    // A whole and its pieces keep to their own place.
-    let mut whole = vec![false; buffers.len()];
-    within.iter().flatten().for_each(|w| whole[w.whole as usize] = true);
-    let alone = |b: u32| homes[b as usize].is_none() && within[b as usize].is_none() && !whole[b as usize];
-    let mut takes_place_of = vec![None; buffers.len()];
-    for (i, kernel) in kernels.iter().enumerate() {
-        let born = |b: u32| first[b as usize] == i && alone(b);
-        let dies = |b: u32| first[b as usize] < i && last[b as usize] == i && alone(b);
-        for (made, read) in in_place::pairs(kernel, buffers, born, dies) {
-            takes_place_of[made as usize] = Some(read as usize);
-        }
-    }
     let mut live = BinaryHeap::new();
     let mut gaps = Gaps::default();
-    // Places that others have taken over.
-    let mut given = FxHashSet::default();
     for buffer in order {
         while let Some(&Reverse((until, at, len))) = live.peek()
             && until < first[buffer]
         {
             live.pop();
-            if !given.remove(&(until, at)) {
-                gaps.give(at, len);
-            }
+            gaps.give(at, len);
         }
         let len = buffers[buffer].len.next_multiple_of(unit).max(unit);
-        let place = takes_place_of[buffer].map(|read: usize| (last[read], homes[read]));
-        let at = match place {
-            Some((until, Some(Home::Arena(at)))) => {
-                given.insert((until, at));
-                at
-            }
-            _ => gaps.take(len),
-        };
+        let at = gaps.take(len);
         live.push(Reverse((last[buffer], at, len)));
         homes[buffer] = Some(Home::Arena(at));
+    }
+    for (buffer, &place) in place_of.iter().enumerate().filter(|&(buffer, &place)| place != buffer) {
+        homes[buffer] = homes[place];
     }
     for (buffer, within) in within.iter().enumerate() {
         if let Some(Within { whole, from }) = *within {
