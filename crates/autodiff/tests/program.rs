@@ -159,6 +159,17 @@ proptest! {
     }
 
     #[test]
+    fn parts_of_a_split_are_the_whole(steps in steps(), x in tensor(), y in tensor(), dear in 0..8_u64) {
+        let g = program(&steps).grad_with(&[0, 1], Disconnected::Zeros).unwrap().simplify();
+        let (once, often) = g.split_dear(&[1], dear).unwrap();
+        let handed_over = once.run(&[x.clone()]).unwrap();
+        let found = often.run(&[&[x.clone(), y.clone()], &handed_over[..]].concat()).unwrap();
+        prop_assert!(same_bits(&found, &g.run(&[x, y]).unwrap()));
+        // What is dear and does not vary is computed by the first part alone.
+        prop_assert!(often.split_dear(&[1], dear).unwrap().0.is_empty());
+    }
+
+    #[test]
     fn executables_agree_with_the_interpreter(steps in steps(), x in tensor(), y in tensor(), t in tensor(), s in tensor()) {
         let f = program(&steps);
         let connected = f.grad(&[0, 1]).is_ok();

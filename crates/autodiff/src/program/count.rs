@@ -1,6 +1,6 @@
 //! What a program costs, counted without running it.
 
-use super::{Kind, Program};
+use super::{Kind, Node, Program};
 use crate::shape::size;
 use std::fmt;
 
@@ -31,6 +31,13 @@ impl fmt::Display for Counts {
 }
 
 impl Program {
+    /// Floating-point operations of one node.
+    pub(super) fn flops(&self, node: &Node) -> u64 {
+        let Kind::Op(op) = &node.kind else { return 0 };
+        let shapes: Vec<&[usize]> = node.args.iter().map(|&a| &self.nodes[a as usize].shape[..]).collect();
+        op.flops(&shapes, &node.shape)
+    }
+
     /// Counts ops, flops and the peak of live memory.
     ///
     /// Time: linear in the number of ops.
@@ -41,10 +48,7 @@ impl Program {
         let mut live: usize = self.inputs.iter().map(|&i| size(&self.nodes[i as usize].shape)).sum();
         counts.peak_elements = live;
         for (i, node) in self.nodes.iter().enumerate() {
-            if let Kind::Op(op) = &node.kind {
-                let shapes: Vec<&[usize]> = node.args.iter().map(|&a| &self.nodes[a as usize].shape[..]).collect();
-                counts.flops += op.flops(&shapes, &node.shape);
-            }
+            counts.flops += self.flops(node);
             if !matches!(node.kind, Kind::Input(_)) {
                 live += size(&node.shape);
             }

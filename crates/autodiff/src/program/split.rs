@@ -2,6 +2,7 @@
 
 use super::{Kind, Node, Place, Program};
 use crate::error::{Error, Result};
+use crate::shape::size;
 
 impl Program {
     /// Takes the program apart into what does not depend on the varying inputs, and the rest: for loops in which only
@@ -25,6 +26,28 @@ impl Program {
     /// # Errors
     /// [`Error::Index`] if a varying input does not exist, [`Error::Count`] if all inputs vary.
     pub fn split(&self, varying: &[usize]) -> Result<(Self, Self)> {
+        self.split_dear(varying, 0)
+    }
+
+    /// As [`split`](Program::split), where the first program gives only values of at least so many floating-point
+    /// operations an element; the second computes again what is cheaper. With the pullback of a step and its cotangents as
+    /// what varies, these are the residuals that are worth their memory.
+    ///
+    /// ```
+    /// use autodiff::{Program, Value};
+    /// // 2·50 operations for each element of a product, one for each of its exponential.
+    /// let f = Program::record(&[&[20, 50], &[50, 3], &[20, 3]], |x| x[0].matmul(&x[1]).exp() * x[2])?;
+    /// let (once, often) = f.split_dear(&[2], 100)?;
+    /// assert_eq!((once.len(), often.len()), (1, 2)); // the product; the exponential and its multiple
+    /// assert_eq!(f.split_dear(&[2], 101)?.1.len(), 3); // all of it again
+    /// # Ok::<(), autodiff::Error>(())
+    /// ```
+    ///
+    /// Time and memory: linear in the number of ops.
+    ///
+    /// # Errors
+    /// As of [`split`](Program::split).
+    pub fn split_dear(&self, varying: &[usize], flops_per_element: u64) -> Result<(Self, Self)> {
         self.check_wrt(varying)?;
         if (0..self.inputs.len()).all(|i| varying.contains(&i)) {
             return Err(Error::Count { what: "inputs that do not vary (at least one)", expected: 1, given: 0 });
@@ -36,12 +59,18 @@ impl Program {
                 _ => node.args.iter().any(|&a| varies[a as usize]),
             };
         }
-        // Fixed results of ops that something varying reads, or that are outputs.
+        // What is handed over; and, from the outputs back to it, what the second program computes.
         let mut wanted = vec![false; self.nodes.len()];
-        let readers = self.nodes.iter().enumerate().filter(|(i, _)| varies[*i]).flat_map(|(_, node)| &node.args);
-        for &place in readers.chain(&self.outputs) {
-            let place = place as usize;
-            wanted[place] |= !varies[place] && matches!(self.nodes[place].kind, Kind::Op(_));
+        let mut needed = vec![false; self.nodes.len()];
+        self.outputs.iter().for_each(|&o| needed[o as usize] = true);
+        for (i, node) in self.nodes.iter().enumerate().rev().filter(|(_, node)| matches!(node.kind, Kind::Op(_))) {
+            if needed[i] {
+                wanted[i] = !varies[i] && self.flops(node) >= flops_per_element * size(&node.shape) as u64;
+                needed[i] = !wanted[i];
+            }
+            if needed[i] {
+                node.args.iter().for_each(|&a| needed[a as usize] = true);
+            }
         }
         let mut fixed = Self { nodes: Vec::new(), inputs: Vec::new(), outputs: Vec::new() };
         let mut rest = fixed.clone();
@@ -64,9 +93,13 @@ impl Program {
                     places[0][i] = fixed.put(node, &places[0]);
                     places[1][i] = rest.put(node, &places[1]);
                 }
-                Kind::Op(_) if varies[i] => places[1][i] = rest.put(node, &places[1]),
                 Kind::Op(_) => {
-                    places[0][i] = fixed.put(node, &places[0]);
+                    if needed[i] {
+                        places[1][i] = rest.put(node, &places[1]);
+                    }
+                    if !varies[i] {
+                        places[0][i] = fixed.put(node, &places[0]);
+                    }
                     if wanted[i] {
                         fixed.outputs.push(places[0][i]);
                     }
