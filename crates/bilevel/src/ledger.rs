@@ -1,7 +1,7 @@
 //! What a report is made of, as it comes up: counts, memory, time.
 
 use crate::clock::Clock;
-use crate::programs::Kind;
+use crate::kind::Kind;
 use crate::report::{Counts, Report};
 use autodiff::{Element, Executable};
 use std::collections::{HashMap, HashSet};

@@ -11,6 +11,7 @@ mod dynamics;
 mod error;
 mod estimate;
 mod inner;
+mod kind;
 mod krylov;
 mod ledger;
 mod method;

@@ -19,7 +19,7 @@ pub(crate) type Shapes = [Vec<Shape>; 4];
 /// What an executable was compiled for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Key {
-    pub(crate) what: crate::programs::Kind,
+    pub(crate) what: crate::kind::Kind,
     /// The update rule, where one takes part.
     pub(crate) structure: Option<Arc<str>>,
     pub(crate) shapes: Arc<Shapes>,
@@ -159,7 +159,7 @@ impl Problem {
 
     /// The key of an executable for these shapes, without what it is.
     pub(crate) fn key(&self, shapes: Shapes, structure: Option<Arc<str>>) -> Key {
-        Key { what: crate::programs::Kind::Outer, structure, shapes: Arc::new(shapes), threads: self.threads }
+        Key { what: crate::kind::Kind::Outer, structure, shapes: Arc::new(shapes), threads: self.threads }
     }
 
     /// The objectives, recorded for these shapes.

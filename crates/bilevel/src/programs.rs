@@ -2,6 +2,7 @@
 
 use crate::dynamics::{Dynamics, Hyper, Step};
 use crate::error::{Error, Result, configuration};
+use crate::kind::{Kind, Reach};
 use crate::problem::{Problem, Shapes, Symbol};
 use autodiff::op::{Binary, Op, Reduce, Unary};
 use autodiff::{Disconnected, Program, Shape, Tensor, Value};
@@ -13,64 +14,9 @@ pub(crate) type Objective = dyn for<'t> Fn(&[Symbol<'t>], &[Symbol<'t>], &[Symbo
 /// `u ↦ v₀`
 pub(crate) type Start = dyn for<'t> Fn(&[Symbol<'t>]) -> Vec<Symbol<'t>> + Send + Sync;
 
-/// A primitive. Inputs are u, v (or the whole state s = v and the rule's slots), data, and what is named beside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Kind {
-    /// f, f_u, f_v
-    Outer,
-    /// f
-    OuterValue,
-    /// g
-    InnerValue,
-    /// g, g_v
-    InnerGradient,
-    /// g, g_u, g_v
-    InnerBoth,
-    /// What `Hvp` needs, whatever the vector.
-    HvpFixed,
-    /// p, fixed… ↦ ∇²_vv g·p
-    Hvp,
-    /// p ↦ ∇²_uv g·p
-    Mixed,
-    /// hyper, count ↦ Φ(s)
-    Step,
-    /// The same, and ∇_v g before the step.
-    StepSeen,
-    /// hyper, count, cotangent of Φ ↦ cotangents of u, of s
-    StepVjp,
-    /// The same, of u only: where the initial point is given, nothing flows on to it.
-    FirstStepVjp,
-    /// As `StepVjp`, where the way back ends before the initial point: u must reach the step itself.
-    LaterStepVjp,
-    /// hyper, count, du, ds, with so many directions ↦ Φ(s), its tangents
-    StepJvp(usize),
-    /// u ↦ v₀
-    Start,
-    /// u, cotangent of v₀ ↦ cotangent of u
-    StartVjp,
-    /// The same, where nothing else is differentiated: u must reach the initial point.
-    StartOnlyVjp,
-    /// u, du ↦ tangents of v₀
-    StartJvp(usize),
-    /// inner data, λ, γ ↦ L, L_u, L_v for L = f + ⟨λ, g_v⟩ + γ/2 ‖g_v‖²
-    Penalised,
-    /// inner data, λ, γ ↦ L
-    PenalisedValue,
-    /// inner data, λ, γ, p ↦ ∇²_vv L·p
-    PenalisedHvp,
-    /// inner data, λ, γ, p ↦ ∇² L·p by (u, v)
-    PenalisedJointHvp,
-}
-
-impl Kind {
-    /// Whether the update rule takes part.
-    pub(crate) fn uses_dynamics(self) -> bool {
-        matches!(
-            self,
-            Self::Step | Self::StepSeen | Self::StepVjp | Self::FirstStepVjp | Self::LaterStepVjp | Self::StepJvp(_)
-        )
-    }
-}
+/// Operations for each element of a result from which on it is kept sooner than computed again: about what a core does while
+/// it writes and reads a number.
+const DEAR: u64 = 256;
 
 /// The two objectives, recorded for some shapes.
 #[derive(Debug)]
@@ -246,6 +192,25 @@ impl Programs {
         Ok(program.simplify())
     }
 
+    fn step_vjp(&self, rule: &dyn Dynamics, reach: Reach) -> Result<Program> {
+        let step = self.step(rule)?;
+        if reach == Reach::Later {
+            self.beyond_start("the last inner steps", |i| !unused(&step, i))?;
+        } else {
+            self.trajectory_connected(&step)?;
+        }
+        let (_, n, s) = self.step_inputs(rule);
+        let wrt: Vec<usize> = (0..if reach == Reach::First { n } else { n + s }).collect();
+        Ok(step.vjp_with(&wrt, Disconnected::Zeros)?)
+    }
+
+    /// The VJP of a step: its residuals, and the rest.
+    fn step_vjp_parts(&self, rule: &dyn Dynamics, reach: Reach) -> Result<(Program, Program)> {
+        let vjp = self.step_vjp(rule, reach)?.simplify();
+        let cotangents = self.step_inputs(rule).0.len()..vjp.input_shapes().len();
+        Ok(vjp.split_dear(&cotangents.collect::<Vec<_>>(), DEAR)?)
+    }
+
     /// [`Error::Detached`] for an upper variable that reaches neither f nor one of the others.
     fn connected(&self, through: &'static str, others: &[&Program]) -> Result<()> {
         for (i, name) in self.names.iter().enumerate() {
@@ -359,17 +324,13 @@ impl Programs {
                     [step.eval(x), gradient.eval(&seen)].concat()
                 })?
             }
-            Kind::StepVjp | Kind::FirstStepVjp | Kind::LaterStepVjp => {
-                let step = self.step(rule()?)?;
-                if kind == Kind::LaterStepVjp {
-                    self.beyond_start("the last inner steps", |i| !unused(&step, i))?;
-                } else {
-                    self.trajectory_connected(&step)?;
-                }
-                let (_, n, s) = self.step_inputs(rule()?);
-                let wrt: Vec<usize> = (0..if kind == Kind::FirstStepVjp { n } else { n + s }).collect();
-                step.vjp_with(&wrt, Disconnected::Zeros)?
+            Kind::StepVjp(reach) => self.step_vjp(rule()?, reach)?,
+            Kind::StepKeeping(reach) => {
+                let (step, (residuals, _)) = (self.step(rule()?)?, self.step_vjp_parts(rule()?, reach)?);
+                let shapes = step.input_shapes();
+                Program::record_shapes(&shapes, |x| [step.eval(x), residuals.eval(x)].concat())?
             }
+            Kind::StepVjpKept(reach) => self.step_vjp_parts(rule()?, reach)?.1,
             Kind::StepJvp(directions) => {
                 let step = self.step(rule()?)?;
                 self.trajectory_connected(&step)?;
@@ -426,4 +387,31 @@ pub(crate) fn culprit<E: autodiff::Element>(program: &Program, inputs: &[Tensor<
         values.push(value);
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::GradientDescent;
+
+    /// Products with the data, in a step and its VJP.
+    #[test]
+    fn residuals_spare_the_products_that_the_way_there_has_computed() {
+        let problem = Problem::with_data(
+            |_, v, data| (data[0].matmul(&v[0]).tanh() - data[1]).square().sum_all(),
+            |u, v, data| ((data[0].matmul(&v[0]).tanh() - data[1]).square() * u[0]).sum_all(),
+        );
+        let data = vec![Shape::from_slice(&[40, 200]), Shape::from_slice(&[40, 3])];
+        let shapes = [vec![Shape::from_slice(&[40, 1])], vec![Shape::from_slice(&[200, 3])], data.clone(), data];
+        let programs = Programs::record(&problem, &shapes).unwrap();
+        let rule = GradientDescent::new(0.1);
+        let products = |kind: Kind| {
+            let program = programs.get(kind, Some(&rule)).unwrap();
+            program.nodes().iter().filter(|n| matches!(n.kind(), autodiff::Kind::Op(Op::MatMul { .. }))).count()
+        };
+        // X·W and Xᵀδ on the way there; X·W again, X·λ and Xᵀδ̇ on the way back, where the first step ends before the last.
+        assert_eq!((products(Kind::Step), products(Kind::StepVjp(Reach::Whole))), (2, 3));
+        assert_eq!((products(Kind::StepKeeping(Reach::Whole)), products(Kind::StepVjpKept(Reach::Whole))), (2, 2));
+        assert_eq!((products(Kind::StepKeeping(Reach::First)), products(Kind::StepVjpKept(Reach::First))), (2, 1));
+    }
 }

@@ -5,7 +5,7 @@ use crate::Result;
 use crate::inputs::Inputs;
 use crate::values::Values;
 use autodiff::{Element, Tensor, Value};
-use bilevel::{Data, Forward, GradientDescent, Hyper, Link, Method, Problem, Reverse};
+use bilevel::{Data, Forward, GradientDescent, Hyper, Keep, Link, Method, Problem, Reverse};
 use nn::{Activation, Mlp, loss};
 
 const ROWS: usize = 5000;
@@ -28,8 +28,13 @@ pub(super) fn reverse<E: Element>(inputs: &Inputs, option: &str, threads: usize)
         _ => (Mlp::new(&[784, 64, 10], Activation::Tanh)?, "mlpB"),
     };
     let rate = inputs.setting("W3", if model == "soft" { "alpha_soft" } else { "alpha_mlp" })?;
-    let method = Reverse::new(GradientDescent::new(rate), inputs.setting("W3", "T")? as usize);
-    let method = if kept == "full" { method } else { method.last(kept[1..].parse()?) };
+    let (steps, start) = (inputs.setting("W3", "T")? as usize, inputs.network::<E>(tag)?);
+    let method = Reverse::new(GradientDescent::new(rate), steps);
+    let method = match kept {
+        "full" if model == "mlp" => method.keep(Keep::Residuals(room::<E>(steps, &start))),
+        "full" => method,
+        _ => method.last(kept[1..].parse()?),
+    };
     let outer = mlp.clone();
     // Σ σ(uᵢ) ℓᵢ(v) / N inside, the mean loss on other data outside.
     let problem = Problem::with_data(
@@ -43,10 +48,16 @@ pub(super) fn reverse<E: Element>(inputs: &Inputs, option: &str, threads: usize)
         problem: problem.threads(threads),
         method: Box::new(method),
         u: [inputs.array("u3")?],
-        start: inputs.network(tag)?,
+        start,
         inner: inputs.digits("train", ROWS)?,
         outer: inputs.digits("val", ROWS)?,
     })
+}
+
+/// What is left for residuals of the 60 MB that W3's network may take: its states do, and programs of 3 million numbers.
+fn room<E: Element>(steps: usize, start: &[Tensor<E>]) -> usize {
+    let states = steps * start.iter().map(Tensor::len).sum::<usize>();
+    60_000_000_usize.saturating_sub((states + 3_000_000) * size_of::<E>())
 }
 
 /// W4: the logarithms of the step size and of three decays, forward mode, four tangents at once.

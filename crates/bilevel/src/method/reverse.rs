@@ -92,6 +92,7 @@ impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
     fn name(&self) -> String {
         match (self.window, self.keep) {
             (Window::Whole, Keep::All) => "reverse".to_owned(),
+            (Window::Whole, Keep::Residuals(_)) => "residuals".to_owned(),
             (Window::Whole, _) => "checkpointed".to_owned(),
             (Window::Last(k), _) => format!("truncated:{k}"),
             (Window::Tolerance(tolerance), _) => format!("truncated:{tolerance:e}"),
@@ -120,8 +121,11 @@ impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
         let mut cotangent = [outer.by_v, vector::zeros(slots)].concat();
         let mut norms = vec![vector::norm(&cotangent)];
         let (mut differentiated, mut left_out) = (0, None);
-        trajectory.walk_back(&mut session, &mut |session, step, state| {
-            let (part, earlier) = session.step_vjp(step, state, &cotangent)?;
+        trajectory.walk_back(&mut session, &mut |session, step, state, residuals| {
+            let (part, earlier) = match residuals {
+                Some(residuals) => session.step_vjp_kept(step, state, residuals, &cotangent)?,
+                None => session.step_vjp(step, state, &cotangent)?,
+            };
             vector::axpy(1.0, &part, &mut gradient);
             differentiated += 1;
             if !earlier.is_empty() {

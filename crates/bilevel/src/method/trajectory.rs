@@ -18,14 +18,24 @@ pub enum Keep {
     Bytes(usize),
     /// `2√T` states: about one more forward pass.
     SquareRoot,
+    /// All that are differentiated and, for as many of the last steps as fit in so many bytes more, residuals: results of
+    /// the step that its VJP needs again and that are dear, such as products with a large matrix.
+    Residuals(usize),
 }
 
-/// A function of the step and the state before it, called last step first; it says whether to go on.
-pub(super) type Visit<'f, 's, E> = dyn FnMut(&mut Session<'s, E>, usize, &[Tensor<E>]) -> Result<bool> + 'f;
+/// A function of the step, the state before it and, if there are any, the step's residuals, called last step first; it says
+/// whether to go on.
+pub(super) type Visit<'f, 's, E> =
+    dyn FnMut(&mut Session<'s, E>, usize, &[Tensor<E>], Option<&[Tensor<E>]>) -> Result<bool> + 'f;
 
 /// The last steps of a trajectory, to be walked back over.
 pub(super) struct Trajectory<E: Element> {
     kept: Vec<(usize, Vec<Tensor<E>>)>,
+    /// Of the last steps, as far as the way there has come.
+    residuals: Vec<Vec<Tensor<E>>>,
+    residual_bytes: usize,
+    /// The first step whose residuals are kept.
+    first_with_residuals: usize,
     steps: std::ops::Range<usize>,
     places: usize,
     /// Whether the state at hand and the next are beside those that are kept.
@@ -45,7 +55,7 @@ impl<E: Element> Trajectory<E> {
     ) -> Result<(Self, Vec<Tensor<E>>)> {
         let (window, size) = (window.min(steps), vector::bytes(&start).max(1));
         let places = match keep {
-            Keep::All => window,
+            Keep::All | Keep::Residuals(_) => window,
             Keep::Bytes(bytes) => (bytes / size).saturating_sub(2).min(window),
             Keep::SquareRoot => (2.0 * (window as f64).sqrt()).ceil() as usize,
         };
@@ -60,11 +70,22 @@ impl<E: Element> Trajectory<E> {
         for step in 0..first {
             state = session.step(step, &state)?;
         }
-        let kept = vec![(first, state)];
-        let recomputes = keep != Keep::All;
-        let mut trajectory = Self { kept, steps: first..steps, places, recomputes, before_last: None };
+        let with_residuals = match keep {
+            Keep::Residuals(bytes @ 1..) => bytes.checked_div(session.residual_bytes(steps - 1, &state)?).unwrap_or(0),
+            _ => 0,
+        };
+        let mut trajectory = Self {
+            kept: vec![(first, state)],
+            residuals: Vec::new(),
+            residual_bytes: 0,
+            first_with_residuals: first.max(steps.saturating_sub(with_residuals)),
+            steps: first..steps,
+            places,
+            recomputes: matches!(keep, Keep::Bytes(_) | Keep::SquareRoot),
+            before_last: None,
+        };
         let before_last = trajectory.state(session, steps - 1)?;
-        let last = session.step(steps - 1, &before_last)?;
+        let last = trajectory.step(session, steps - 1, &before_last)?;
         trajectory.before_last = Some(before_last);
         Ok((trajectory, last))
     }
@@ -79,16 +100,33 @@ impl<E: Element> Trajectory<E> {
         let size = vector::bytes(&state);
         let mut next = next_kept(here, step + 1, self.places - self.kept.len());
         while here < step {
-            state = session.step(here, &state)?;
+            state = self.step(session, here, &state)?;
             here += 1;
             if next == Some(here) {
                 self.kept.push((here, state.clone()));
                 next = next_kept(here, step + 1, self.places - self.kept.len());
             }
-            session.alive((self.kept.len() + if self.recomputes { 2 } else { 0 }) * size);
+            session.alive(self.bytes(size));
         }
-        session.alive((self.kept.len() + if self.recomputes { 2 } else { 0 }) * size);
+        session.alive(self.bytes(size));
         Ok(state)
+    }
+
+    /// One step on the way there.
+    fn step(&mut self, session: &mut Session<'_, E>, step: usize, state: &[Tensor<E>]) -> Result<Vec<Tensor<E>>> {
+        if step < self.first_with_residuals {
+            return session.step(step, state);
+        }
+        let (next, residuals) = session.step_keeping(step, state)?;
+        self.residual_bytes += vector::bytes(&residuals);
+        self.residuals.push(residuals);
+        session.alive(self.bytes(vector::bytes(state)));
+        Ok(next)
+    }
+
+    /// What is alive, where a state has so many bytes.
+    fn bytes(&self, state: usize) -> usize {
+        (self.kept.len() + if self.recomputes { 2 } else { 0 }) * state + self.residual_bytes
     }
 
     /// Walks back, last step first, until the visitor has seen enough.
@@ -98,7 +136,9 @@ impl<E: Element> Trajectory<E> {
                 Some(state) => state,
                 None => self.state(session, step)?,
             };
-            if !visit(session, step, &state)? {
+            let residuals = self.residuals.pop();
+            self.residual_bytes -= residuals.as_deref().map_or(0, vector::bytes);
+            if !visit(session, step, &state, residuals.as_deref())? {
                 break;
             }
         }
