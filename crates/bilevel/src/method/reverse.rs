@@ -27,8 +27,8 @@ pub enum Window {
 /// state, last first. The step and its VJP are recorded once; only states are stored: v, and what the update rule
 /// remembers. (Franceschi, Donini, Frasconi, Pontil: Forward and reverse gradient-based hyperparameter optimization, ICML
 /// 2017.) A [`Window`] keeps the terms `t = T−K+1 … T` of the sum. (Shaban, Cheng, Hatch, Boots: Truncated
-/// back-propagation for bilevel optimization, AISTATS 2019.) [`Keep`] trades memory for steps that are run again; the
-/// result has the same bits.
+/// back-propagation for bilevel optimization, AISTATS 2019.) [`Keep`] trades memory for steps that are run again, with
+/// the same bits, or for products that are not computed again.
 ///
 /// Time: `T` inner gradients and `K` VJPs, independent of `dim u`. Memory: `K · dim s` numbers, or as the budget says.
 #[derive(Clone, Copy, Debug, PartialEq)]

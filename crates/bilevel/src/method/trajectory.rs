@@ -18,8 +18,9 @@ pub enum Keep {
     Bytes(usize),
     /// `2√T` states: about one more forward pass.
     SquareRoot,
-    /// All that are differentiated and, for as many of the last steps as fit in so many bytes more, residuals: results of
-    /// the step that its VJP needs again and that are dear, such as products with a large matrix.
+    /// All that are differentiated and, for as many of the last steps as fit in so many bytes more, residuals: what takes
+    /// the step 256 operations an element or more, such as a product with a large matrix, and is needed again by its VJP.
+    /// The hypergradient is the same up to rounding.
     Residuals(usize),
 }
 

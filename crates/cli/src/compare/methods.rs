@@ -9,10 +9,11 @@ use bilevel::{
 use std::error::Error;
 use std::str::FromStr;
 
-pub(super) const LIST: [(&str, &str); 28] = [
+pub(super) const LIST: [(&str, &str); 29] = [
     ("reverse", "reverse mode through all inner steps"),
     ("truncated:K", "through the last K steps; with a fraction like 1e-3, as many as it takes"),
     ("checkpointed[:BYTES]", "reverse mode with 2√T states, or as many as fit"),
+    ("residuals:BYTES", "reverse mode with dear products kept for the last steps, as many as fit"),
     ("reversible", "momentum 9/10, run backwards bit by bit"),
     ("forward", "forward mode, all directions at once"),
     ("online:N", "N steps in forward mode, going on from call to call"),
@@ -71,6 +72,12 @@ pub(super) fn parse(text: &str, named: &Named, steps: usize) -> Result<Box<dyn M
                 None => Keep::SquareRoot,
             };
             Box::new(Reverse::new(rule, steps).keep(keep))
+        }
+        "residuals" => {
+            let Some(setting) = setting else {
+                return Err(format!("method `{text}`: how many bytes? Say `residuals:1000000`").into());
+            };
+            Box::new(Reverse::new(rule, steps).keep(Keep::Residuals(number(text, Some(setting), 0)?)))
         }
         "reversible" => Box::new(Reversible::new(0.1 * rate, (9, 10), steps)),
         "forward" => Box::new(Forward::new(rule, steps)),
