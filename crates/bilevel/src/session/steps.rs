@@ -61,10 +61,15 @@ impl<E: Element> Session<'_, E> {
     pub(crate) fn step_keeping(&mut self, step: usize, state: &[Tensor<E>]) -> Result<(Tensors<E>, Tensors<E>)> {
         self.ledger.counts.gradients += 1;
         let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
-        let kind = Kind::StepKeeping(self.reach(step));
-        let mut next = self.checked("the inner iterate", step, kind, &[state, &data, &hyper])?;
+        let (kind, parts) = (Kind::StepKeeping(self.reach(step)), [state, &data, &hyper]);
+        let mut next = self.run(kind, &parts)?;
+        // A result within the step may be infinite, as one that is not kept: tanh ∞ is 1.
         let residuals = next.split_off(state.len());
-        Ok((next, residuals))
+        if vector::is_finite(&next) {
+            Ok((next, residuals))
+        } else {
+            Err(self.not_finite("the inner iterate", step, Some(kind), &parts))
+        }
     }
 
     /// Bytes of a step's residuals. The first step of a given initial point may have fewer than others.
