@@ -139,21 +139,23 @@ fn residuals(quick: bool) -> Result<(), Box<dyn std::error::Error>> {
     let residual = rows * hidden * size_of::<f64>();
     let kept = [0, 5, 10];
     let mut times = [(); 3].map(|()| Vec::new());
-    let mut bytes = [0; 3];
+    let mut reports = [(); 3].map(|()| None);
     for _ in 0..if quick { 1 } else { 2 * TURNS } {
         for (i, steps) in kept.iter().enumerate() {
             let method = Reverse::new(GradientDescent::new(0.5), 10).keep(Keep::Residuals(steps * residual));
             let clock = Instant::now();
-            bytes[i] = method.hypergradient(&ask, &mut Memory::default())?.report.trajectory_bytes;
+            let found = method.hypergradient(&ask, &mut Memory::default())?;
             times[i].push(clock.elapsed().as_secs_f64());
+            reports[i] = Some(found.report);
         }
     }
     println!(
         "\nreverse mode, 10 steps of a network of {features}, {hidden} and 10 on {rows} examples, f64, one thread"
     );
     println!("{:<22} {:>12} {:>14}", "steps with residuals", "best ms", "iterates MB");
-    for ((steps, times), bytes) in kept.iter().zip(&times).zip(bytes) {
+    for (times, report) in times.iter().zip(reports.iter().flatten()) {
         let best = times.iter().fold(f64::INFINITY, |a, &b| a.min(b));
+        let (steps, bytes) = (report.residual_steps.unwrap_or(0), report.trajectory_bytes);
         println!("{steps:<22} {:>12.1} {:>14.1}", best * 1e3, bytes as f64 / 1e6);
     }
     Ok(())

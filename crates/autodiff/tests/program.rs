@@ -159,14 +159,14 @@ proptest! {
     }
 
     #[test]
-    fn parts_of_a_split_are_the_whole(steps in steps(), x in tensor(), y in tensor(), dear in 0..8_u64) {
+    fn parts_of_a_split_are_the_whole(steps in steps(), x in tensor(), y in tensor(), costly in 0..8_u64) {
         let g = program(&steps).grad_with(&[0, 1], Disconnected::Zeros).unwrap().simplify();
-        let (once, often) = g.split_dear(&[1], dear).unwrap();
+        let (once, often) = g.split_costly(&[1], costly).unwrap();
         let handed_over = once.run(&[x.clone()]).unwrap();
         let found = often.run(&[&[x.clone(), y.clone()], &handed_over[..]].concat()).unwrap();
         prop_assert!(same_bits(&found, &g.run(&[x, y]).unwrap()));
-        // What is dear and does not vary is computed by the first part alone.
-        prop_assert!(often.split_dear(&[1], dear).unwrap().0.is_empty());
+        // What is costly and does not vary is computed by the first part alone.
+        prop_assert!(often.split_costly(&[1], costly).unwrap().0.is_empty());
     }
 
     #[test]
@@ -203,6 +203,18 @@ proptest! {
             prop_assert!(close(&batched[1].at(2, b), &single[1]));
         }
     }
+}
+
+#[test]
+fn a_gradient_does_not_compute_the_objective_for_its_seed() {
+    let f = Program::record(&[&[3], &[3]], |x| x[0].exp().dot(&x[1])).unwrap();
+    let g = f.grad(&[0]).unwrap();
+    assert!(g.to_string().contains("sum"), "{g}");
+    let simple = g.simplify();
+    // exp, and its product with the other input; the sum was there for its shape.
+    assert!(!simple.to_string().contains("sum"), "{simple}");
+    let point = [Tensor::from([0.1, 0.2, f64::INFINITY]), Tensor::from([1.0, -2.0, 0.5])];
+    assert!(same_bits(&simple.run(&point).unwrap(), &g.run(&point).unwrap()));
 }
 
 #[test]

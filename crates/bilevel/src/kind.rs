@@ -36,7 +36,7 @@ pub(crate) enum Kind {
     StepSeen,
     /// hyper, count, cotangent of Φ ↦ cotangents of u and, as it reaches, of s
     StepVjp(Reach),
-    /// hyper, count ↦ Φ(s), residuals: what is dear of that which `StepVjpKept` needs, whatever the cotangent
+    /// hyper, count ↦ Φ(s), residuals: what is costly of that which the VJP needs, whatever the cotangent
     StepKeeping(Reach),
     /// As `StepVjp`, with residuals beside.
     StepVjpKept(Reach),

@@ -14,9 +14,9 @@ pub(crate) type Objective = dyn for<'t> Fn(&[Symbol<'t>], &[Symbol<'t>], &[Symbo
 /// `u ↦ v₀`
 pub(crate) type Start = dyn for<'t> Fn(&[Symbol<'t>]) -> Vec<Symbol<'t>> + Send + Sync;
 
-/// Operations for each element of a result from which on it is kept sooner than computed again: about what a core does while
-/// it writes and reads a number.
-const DEAR: u64 = 256;
+/// Operations for each element of a result from which on it is a residual: about twice what a core of 86 GFLOP/s does while
+/// it writes and reads a number of 8 bytes in memory at 10 GB/s.
+const COSTLY: u64 = 256;
 
 /// The two objectives, recorded for some shapes.
 #[derive(Debug)]
@@ -208,7 +208,7 @@ impl Programs {
     fn step_vjp_parts(&self, rule: &dyn Dynamics, reach: Reach) -> Result<(Program, Program)> {
         let vjp = self.step_vjp(rule, reach)?.simplify();
         let cotangents = self.step_inputs(rule).0.len()..vjp.input_shapes().len();
-        Ok(vjp.split_dear(&cotangents.collect::<Vec<_>>(), DEAR)?)
+        Ok(vjp.split_costly(&cotangents.collect::<Vec<_>>(), COSTLY)?)
     }
 
     /// [`Error::Detached`] for an upper variable that reaches neither f nor one of the others.

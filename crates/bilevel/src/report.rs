@@ -108,6 +108,8 @@ pub struct Report {
     pub inner_steps: usize,
     /// Steps that were differentiated, for methods that differentiate a trajectory.
     pub differentiated_steps: Option<usize>,
+    /// Steps whose residuals were kept for the way back, with [`Keep::Residuals`](crate::Keep::Residuals).
+    pub residual_steps: Option<usize>,
     /// ‖b − A·w‖ / ‖b‖ of the linear system that an implicit method solved.
     pub linear_residual: Option<f64>,
     /// The smallest and largest curvature of the inner problem that were met: Ritz values of the Hessian.
@@ -118,7 +120,7 @@ pub struct Report {
     pub counts: Counts,
     /// Those of them that were made for this report alone; see [`Problem::diagnostics`](crate::Problem::diagnostics).
     pub diagnostic_counts: Counts,
-    /// The most bytes of iterates, tangents, adjoints or multipliers kept at once from one step or iteration to the next. What
+    /// The most bytes of iterates, residuals, tangents, adjoints or multipliers kept at once from one step or iteration to the next. What
     /// lives within a step (a gradient, an answer) comes on top: a handful of vectors, however many steps there are.
     pub trajectory_bytes: usize,
     /// Bytes of the largest compiled derivative program that was run for the answer.
@@ -145,6 +147,9 @@ impl fmt::Display for Report {
                 writeln!(f, "inner steps        {}, the last {kept} differentiated", self.inner_steps)?;
             }
             _ => writeln!(f, "inner steps        {}", self.inner_steps)?,
+        }
+        if let Some(steps) = self.residual_steps {
+            writeln!(f, "residuals          of the last {steps} steps")?;
         }
         if let Some(residual) = self.linear_residual {
             writeln!(f, "linear residual    {residual:.2e}")?;

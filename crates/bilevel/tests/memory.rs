@@ -105,4 +105,25 @@ fn what_is_not_counted_is_a_handful_of_vectors_however_many_steps_there_are() {
         let (said, taken) = said_and_taken(&problem, method);
         assert!(said > 0.5 && taken - said < 16.5, "{}: {said} {taken}", method.name());
     }
+    // Residuals are counted as they are taken: here 64 KB of a state and 320 KB of a product each, for all steps.
+    let data = [Tensor::full(&[2000, 400], 0.01), Tensor::full(&[2000, 20], 0.2)];
+    let problem = Problem::with_data(
+        |_, v, data| (data[0].matmul(&v[0]).tanh() - data[1]).square().sum_all(),
+        |u, v, data| ((data[0].matmul(&v[0]).tanh() - data[1]).square() * u[0]).sum_all() * 1e-4,
+    )
+    .threads(1);
+    let (u, v0) = ([Tensor::full(&[2000, 1], 0.3)], [Tensor::full(&[400, 20], 0.1)]);
+    let ask = Ask { problem: &problem, u: &u, v0: &v0, data: Data::new(&data, &data) };
+    let beside = [8, 40].map(|t| {
+        let method = Reverse::new(GradientDescent::new(0.3), t).keep(Keep::Residuals(usize::MAX));
+        let mut memory = Memory::default();
+        method.hypergradient(&ask, &mut memory).unwrap();
+        let before = ALIVE.load(Relaxed);
+        PEAK.store(before, Relaxed);
+        let report = method.hypergradient(&ask, &mut memory).unwrap().report;
+        assert_eq!(report.residual_steps, Some(t));
+        // States are too small to be seen by the meter.
+        PEAK.load(Relaxed) - before + t * 64_000 - report.trajectory_bytes
+    });
+    assert!(beside[0] == beside[1] && beside[0] < 500_000, "{beside:?}");
 }

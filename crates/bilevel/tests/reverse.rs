@@ -232,60 +232,6 @@ fn checkpoints_change_no_bit_and_keep_their_budget() {
     assert!(matches!(error, Error::Configuration { setting: "storage", .. }), "{error}");
 }
 
-/// A weight for each of 40 examples of a nonlinear regression on 200 features, where products with the data are dear.
-fn dear(start: bool) -> (Problem, [Tensor<f64>; 2]) {
-    let problem = Problem::with_data(
-        |u, v, data| (data[0].matmul(&v[0]).tanh() - data[1]).square().sum_all() + u[0].square().sum_all() * 0.1,
-        |u, v, data| ((data[0].matmul(&v[0]).tanh() - data[1]).square() * u[0].sigmoid()).mean(&[0]).sum_all(),
-    );
-    let problem =
-        if start { problem.start(|u| vec![u[0].sum_all() * u[0].constant(wave(&[200, 3], 0.4))]) } else { problem };
-    (problem, [wave(&[40, 200], 1.3) * 0.1, wave(&[40, 3], 2.3)])
-}
-
-#[test]
-fn residuals_keep_what_fits_and_change_only_rounding() {
-    let residual = 40 * 3 * 8;
-    let state = 2 * 200 * 3 * 8;
-    for (start, steps, window) in [(false, 1, 1), (true, 1, 1), (false, 6, 6), (true, 6, 6), (false, 6, 4)] {
-        let (problem, data) = dear(start);
-        let u = [wave(&[40, 1], 0.7)];
-        let v0 = if start { vec![] } else { vec![wave(&[200, 3], 1.9) * 0.3] };
-        let at = |method: &dyn Method<f64>| problem.hypergradient_on(&u, &v0, Data::new(&data, &data), method).unwrap();
-        let reverse = Reverse::new(Momentum::new(0.3, 0.5), steps).last(window);
-        let all = at(&reverse);
-        for (bytes, kept) in [(0, 0), (residual - 1, 0), (residual, 1), (3 * residual + 1, 3), (1 << 20, 6)] {
-            let found = at(&reverse.clone().keep(Keep::Residuals(bytes)));
-            assert!(relative(&found.gradient[0], &all.gradient[0]) < 1e-13, "{start} {steps} {bytes}");
-            assert!(relative(&found.inner_solution[0], &all.inner_solution[0]) < 1e-14);
-            assert_eq!(found.report.counts, all.report.counts);
-            assert_eq!(found.report.trajectory_bytes, window * state + window.min(kept) * residual);
-        }
-        if window == steps {
-            let forward = at(&Forward::new(Momentum::new(0.3, 0.5), steps));
-            assert!(relative(&all.gradient[0], &forward.gradient[0]) < 1e-12);
-        }
-    }
-}
-
-#[test]
-fn a_step_that_keeps_residuals_says_where_it_is_not_finite() {
-    let (problem, data) = dear(false);
-    let mut broken = data.clone();
-    broken[1] = broken[1].map(|x| if x > 1.1 { f64::NAN } else { x });
-    let (u, v0) = ([wave(&[40, 1], 0.7)], [wave(&[200, 3], 1.9)]);
-    for keep in [Keep::All, Keep::Residuals(1 << 20)] {
-        let method = Reverse::new(GradientDescent::new(0.3), 3).keep(keep);
-        let error = problem.hypergradient_on(&u, &v0, Data::new(&data, &broken), &method).unwrap_err();
-        assert!(matches!(error, Error::NonFinite { what: "the inner iterate", step: 0, .. }), "{error}");
-        // What is infinite on the way and not at its end is no error, kept or not: tanh ∞ is 1, and its slope 0.
-        let far = [Tensor::full(&[40, 200], 1e200), data[1].clone()];
-        let v0 = [Tensor::full(&[200, 3], 1e200)];
-        let found = problem.hypergradient_on(&u, &v0, Data::new(&data, &far), &method).unwrap();
-        assert_close(&found.gradient[0], &(&u[0] * 0.2));
-    }
-}
-
 #[test]
 fn reversible_momentum_is_reverse_mode_without_a_trajectory() {
     let quadratic = Quadratic::new(0.4);

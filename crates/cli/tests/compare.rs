@@ -98,6 +98,7 @@ fn what_cannot_be_asked_for_is_said_with_exit_code_2() {
         (&["--methods", "truncated"], "truncated:10"),
         (&["--methods", "neumann:many"], "`many` is not a number"),
         (&["--methods", "forward:3"], "takes no `3`"),
+        (&["--methods", "residuals"], "how many bytes? Say `residuals:1000000`"),
         (&["--inner-steps", "0"], "at least one"),
         (&["--json", "/no/such/place"], "cannot write"),
     ];

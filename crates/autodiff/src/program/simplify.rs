@@ -2,13 +2,15 @@
 
 use super::{Kind, Node, Place, Program};
 use crate::op::{Op, Unary};
+use crate::shape::size;
 use crate::tensor::Tensor;
 use smallvec::SmallVec;
 use std::collections::HashMap;
 
 impl Program {
     /// The program without what no output needs, with equal subexpressions computed once, and with constants folded
-    /// where the result has the same bits for every element type: ops that move elements or change their sign.
+    /// where the result has the same bits for every element type: ops that move elements or change their sign. A single
+    /// number that is [filled](crate::Value::fill) in is a constant, whatever it took the place of.
     ///
     /// Time and memory: linear in the number of ops and the size of the constants.
     #[must_use]
@@ -73,6 +75,14 @@ struct Builder {
 impl Builder {
     /// The place of an equal node that is already there, or of this one, added.
     fn place(&mut self, mut node: Node) -> Place {
+        if let Kind::Op(Op::Unary(Unary::Fill(c))) = node.kind
+            && size(&node.shape) == 1
+        {
+            // What is filled does not count, and need not be computed: a gradient begins with ones like the objective. Large
+            // ones stay as they are, since a constant has memory.
+            node.kind = Kind::Constant(Tensor::full(&node.shape, c.0).into());
+            node.args.clear();
+        }
         if let Kind::Op(op) = &node.kind {
             if let [arg] = node.args[..]
                 && let Kind::Constant(constant) = &self.nodes[arg as usize].kind

@@ -26,20 +26,23 @@ impl Program {
     /// # Errors
     /// [`Error::Index`] if a varying input does not exist, [`Error::Count`] if all inputs vary.
     pub fn split(&self, varying: &[usize]) -> Result<(Self, Self)> {
-        self.split_dear(varying, 0)
+        self.split_costly(varying, 0)
     }
 
-    /// As [`split`](Program::split), where the first program gives only values of at least so many floating-point
-    /// operations an element; the second computes again what is cheaper. With the pullback of a step and its cotangents as
-    /// what varies, these are the residuals that are worth their memory.
+    /// As [`split`](Program::split), where the first program gives only values that take at least so many floating-point
+    /// operations an element; the second computes again what is cheaper. Of a VJP, with its cotangents as the varying inputs,
+    /// the first program gives residuals: those that are worth their memory.
+    ///
+    /// An operation counts as in [`counts`](Program::counts): a custom one as one operation an element, however long it
+    /// takes, and a checkpointed part as all that is in it.
     ///
     /// ```
     /// use autodiff::{Program, Value};
     /// // 2·50 operations for each element of a product, one for each of its exponential.
     /// let f = Program::record(&[&[20, 50], &[50, 3], &[20, 3]], |x| x[0].matmul(&x[1]).exp() * x[2])?;
-    /// let (once, often) = f.split_dear(&[2], 100)?;
+    /// let (once, often) = f.split_costly(&[2], 100)?;
     /// assert_eq!((once.len(), often.len()), (1, 2)); // the product; the exponential and its multiple
-    /// assert_eq!(f.split_dear(&[2], 101)?.1.len(), 3); // all of it again
+    /// assert_eq!(f.split_costly(&[2], 101)?.1.len(), 3); // all of it again
     /// # Ok::<(), autodiff::Error>(())
     /// ```
     ///
@@ -47,7 +50,7 @@ impl Program {
     ///
     /// # Errors
     /// As of [`split`](Program::split).
-    pub fn split_dear(&self, varying: &[usize], flops_per_element: u64) -> Result<(Self, Self)> {
+    pub fn split_costly(&self, varying: &[usize], flops_per_element: u64) -> Result<(Self, Self)> {
         self.check_wrt(varying)?;
         if (0..self.inputs.len()).all(|i| varying.contains(&i)) {
             return Err(Error::Count { what: "inputs that do not vary (at least one)", expected: 1, given: 0 });
@@ -65,7 +68,8 @@ impl Program {
         self.outputs.iter().for_each(|&o| needed[o as usize] = true);
         for (i, node) in self.nodes.iter().enumerate().rev().filter(|(_, node)| matches!(node.kind, Kind::Op(_))) {
             if needed[i] {
-                wanted[i] = !varies[i] && self.flops(node) >= flops_per_element * size(&node.shape) as u64;
+                wanted[i] =
+                    !varies[i] && self.flops(node) >= flops_per_element.saturating_mul(size(&node.shape) as u64);
                 needed[i] = !wanted[i];
             }
             if needed[i] {

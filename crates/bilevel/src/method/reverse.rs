@@ -24,8 +24,8 @@ pub enum Window {
 /// Reverse-mode hypergradient of `T` steps of the inner optimiser; `T = 1` is the virtual step of learning to reweight.
 ///
 /// With `A_{t+1} = ∂Φ/∂s_t` and `B_{t+1} = ∂Φ/∂u`, `dF/du = f_u + Σ_t B_t A_{t+1} ⋯ A_T f_v`: one VJP of the step for each
-/// state, last first. The step and its VJP are recorded once; only states are stored: v, and what the update rule
-/// remembers. (Franceschi, Donini, Frasconi, Pontil: Forward and reverse gradient-based hyperparameter optimization, ICML
+/// state, last first. The step and its VJP are recorded once; states are stored, which are v and what the update
+/// rule remembers, and no graphs. (Franceschi, Donini, Frasconi, Pontil: Forward and reverse gradient-based hyperparameter optimization, ICML
 /// 2017.) A [`Window`] keeps the terms `t = T−K+1 … T` of the sum. (Shaban, Cheng, Hatch, Boots: Truncated
 /// back-propagation for bilevel optimization, AISTATS 2019.) [`Keep`] trades memory for steps that are run again, with
 /// the same bits, or for products that are not computed again.
@@ -39,7 +39,7 @@ pub struct Reverse<D> {
     pub steps: usize,
     /// How far back.
     pub window: Window,
-    /// Which states are kept.
+    /// What is kept for the way back.
     pub keep: Keep,
 }
 
@@ -61,7 +61,28 @@ impl<D> Reverse<D> {
         Self { window: Window::Tolerance(tolerance), ..self }
     }
 
-    /// With checkpoints in place of the whole trajectory.
+    /// With checkpoints in place of the whole trajectory, or with residuals beside it.
+    ///
+    /// ```
+    /// use autodiff::{Tensor, Value};
+    /// use bilevel::{Data, GradientDescent, Keep, Problem, Reverse};
+    /// // A weight for each of 20 examples with 150 features.
+    /// let problem = Problem::with_data(
+    ///     |_, v, data| (data[0].matmul(&v[0]).tanh() - data[1]).square().sum_all(),
+    ///     |u, v, data| ((data[0].matmul(&v[0]).tanh() - data[1]).square() * u[0]).sum_all() * 0.01,
+    /// );
+    /// let set = [Tensor::from_fn(&[20, 150], |i| ((i[0] * 7 + i[1] * 3) as f64).sin()), Tensor::full(&[20, 2], 0.5)];
+    /// let (u, v0, data) = ([Tensor::full(&[20, 1], 1.0)], [Tensor::zeros(&[150, 2])], Data::new(&set, &set));
+    /// let method = Reverse::new(GradientDescent::new(0.1), 8);
+    /// let states = problem.hypergradient_on(&u, &v0, data, &method)?;
+    /// // The product of 20 × 2 numbers, for the last five of eight steps.
+    /// let residuals = problem.hypergradient_on(&u, &v0, data, &method.keep(Keep::Residuals(5 * 20 * 2 * 8)))?;
+    /// assert_eq!(residuals.report.residual_steps, Some(5));
+    /// assert_eq!(residuals.report.trajectory_bytes, states.report.trajectory_bytes + 5 * 20 * 2 * 8);
+    /// let difference = (&residuals.gradient[0] - &states.gradient[0]).abs();
+    /// assert!(difference.data().iter().all(|d| *d < 1e-12));
+    /// # Ok::<(), bilevel::Error>(())
+    /// ```
     #[must_use]
     pub fn keep(self, keep: Keep) -> Self {
         Self { keep, ..self }
@@ -114,16 +135,20 @@ impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
         // A window that finds its own length goes all the way where u gives the initial point.
         session.later_steps_only = window < self.steps || (tolerance.is_some() && !session.has_start());
         let start = session.initial(ask.v0)?;
-        let (trajectory, last) = Trajectory::run(&mut session, start, self.steps, window, self.keep)?;
+        let (mut trajectory, last) = Trajectory::run(&mut session, start, self.steps, window, self.keep)?;
         let (v, slots) = last.split_at(session.m);
         let outer = session.outer(v, 0, self.steps)?;
         let mut gradient = outer.by_u;
         let mut cotangent = [outer.by_v, vector::zeros(slots)].concat();
         let mut norms = vec![vector::norm(&cotangent)];
-        let (mut differentiated, mut left_out) = (0, None);
+        let (mut differentiated, mut with_residuals, mut left_out) = (0, 0, None);
+        let note = trajectory.note.take();
         trajectory.walk_back(&mut session, &mut |session, step, state, residuals| {
             let (part, earlier) = match residuals {
-                Some(residuals) => session.step_vjp_kept(step, state, residuals, &cotangent)?,
+                Some(residuals) => {
+                    with_residuals += 1;
+                    session.step_vjp_kept(step, state, residuals, &cotangent)?
+                }
                 None => session.step_vjp(step, state, &cotangent)?,
             };
             vector::axpy(1.0, &part, &mut gradient);
@@ -147,6 +172,8 @@ impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
         (report.inner_value, report.inner_grad_norm) = look;
         report.inner_steps = self.steps;
         report.differentiated_steps = Some(differentiated);
+        report.residual_steps = matches!(self.keep, Keep::Residuals(_)).then_some(with_residuals);
+        report.warnings.extend(note);
         report.error = if whole { Some(ErrorEstimate::Bound(0.0)) } else { left_out.map(ErrorEstimate::Estimate) };
         let inner_solution = v.to_vec();
         Ok(Hypergradient { gradient, inner_solution, adjoint: None, report })

@@ -1,26 +1,31 @@
-//! The states of an inner optimiser, kept in full or recomputed from checkpoints.
+//! The states of an inner optimiser, kept in full, with residuals beside, or recomputed from checkpoints.
 
 use crate::error::{Result, configuration};
 use crate::session::Session;
 use crate::vector;
 use autodiff::{Element, Tensor, next_kept};
 
-/// Which states of the trajectory are kept for the way back.
+/// What of the trajectory is kept for the way back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Keep {
-    /// All that are differentiated.
+    /// All states that are differentiated.
     #[default]
     All,
-    /// As many as fit in so many bytes beside the one at hand and the next, the others recomputed from them: with `s` kept
+    /// As many states as fit in so many bytes beside the one at hand and the next, the others recomputed from them: with `s` kept
     /// and at most `r` evaluations of each step, `(s + r)! / (s! r!)` steps. (Griewank, Walther: Revolve, ACM TOMS 26,
     /// 2000.)
     Bytes(usize),
     /// `2√T` states: about one more forward pass.
     SquareRoot,
-    /// All that are differentiated and, for as many of the last steps as fit in so many bytes more, residuals: what takes
-    /// the step 256 operations an element or more, such as a product with a large matrix, and is needed again by its VJP.
-    /// The hypergradient is the same up to rounding.
+    /// All states that are differentiated and, for as many of the last steps as fit in so many bytes more, residuals: results
+    /// that the step's VJP needs, whatever its cotangent, and that take 256 operations an element or more, such as products
+    /// with a large matrix (as [`Program::split_costly`](autodiff::Program::split_costly) counts them). The VJPs of other
+    /// steps compute them again. Where products with the data are all the work, a step and its VJP are five of them and four
+    /// with residuals. The hypergradient is the same up to rounding.
+    ///
+    /// Beside the bytes, the compiled step and VJP that keep residuals have memory of their own, as large as those that do
+    /// not. The report says [how many steps](crate::Report::residual_steps) had residuals, and why if none had.
     Residuals(usize),
 }
 
@@ -43,6 +48,8 @@ pub(super) struct Trajectory<E: Element> {
     recomputes: bool,
     /// The state before the last step, from the way there: the way back begins with it.
     before_last: Option<Vec<Tensor<E>>>,
+    /// Why there are no residuals, where some were asked for.
+    pub(super) note: Option<String>,
 }
 
 impl<E: Element> Trajectory<E> {
@@ -71,10 +78,16 @@ impl<E: Element> Trajectory<E> {
         for step in 0..first {
             state = session.step(step, &state)?;
         }
-        let with_residuals = match keep {
-            Keep::Residuals(bytes @ 1..) => bytes.checked_div(session.residual_bytes(steps - 1, &state)?).unwrap_or(0),
-            _ => 0,
-        };
+        let (mut with_residuals, mut note) = (0, None);
+        if let Keep::Residuals(bytes @ 1..) = keep {
+            let each = session.residual_bytes(steps - 1, &state)?;
+            with_residuals = bytes.checked_div(each).unwrap_or(0);
+            note = match each {
+                0 => Some("no residuals: no result of a step takes 256 operations an element".to_owned()),
+                _ if with_residuals == 0 => Some(format!("no residuals: those of one step take {each} bytes")),
+                _ => None,
+            };
+        }
         let mut trajectory = Self {
             kept: vec![(first, state)],
             residuals: Vec::new(),
@@ -84,6 +97,7 @@ impl<E: Element> Trajectory<E> {
             places,
             recomputes: matches!(keep, Keep::Bytes(_) | Keep::SquareRoot),
             before_last: None,
+            note,
         };
         let before_last = trajectory.state(session, steps - 1)?;
         let last = trajectory.step(session, steps - 1, &before_last)?;

@@ -110,9 +110,14 @@ impl<E: Element> Session<'_, E> {
         self.ledger.counts.vjps += 1;
         let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
         let parts = [&[state, &data, &hyper], back].concat();
-        let mut parts = self.checked("the hypergradient", step, kind, &parts)?;
-        let by_state = parts.split_off(self.n);
-        Ok((parts, by_state))
+        let mut found = self.run(kind, &parts)?;
+        if !vector::is_finite(&found) {
+            // Without residuals, which may be what is not finite: the operation is named that made them.
+            let whole = Kind::StepVjp(self.reach(step));
+            return Err(self.not_finite("the hypergradient", step, Some(whole), &parts[..4]));
+        }
+        let by_state = found.split_off(self.n);
+        Ok((found, by_state))
     }
 
     /// Φ(s) and its tangents for many directions: `du` and `ds` have a first axis of directions.

@@ -13,7 +13,7 @@ pub(super) const LIST: [(&str, &str); 29] = [
     ("reverse", "reverse mode through all inner steps"),
     ("truncated:K", "through the last K steps; with a fraction like 1e-3, as many as it takes"),
     ("checkpointed[:BYTES]", "reverse mode with 2√T states, or as many as fit"),
-    ("residuals:BYTES", "reverse mode with dear products kept for the last steps, as many as fit"),
+    ("residuals:BYTES", "reverse mode with costly products kept for the last steps, as many as fit"),
     ("reversible", "momentum 9/10, run backwards bit by bit"),
     ("forward", "forward mode, all directions at once"),
     ("online:N", "N steps in forward mode, going on from call to call"),
