@@ -92,7 +92,7 @@ fn the_same_seed_is_the_same_problem() {
 
 #[test]
 fn what_cannot_be_asked_for_is_said_with_exit_code_2() {
-    let wrong: [(&[&str], &str); 7] = [
+    let wrong: [(&[&str], &str); 8] = [
         (&["cubic"], "there is no problem `cubic`"),
         (&["--methods", "backward"], "there is no method `backward`"),
         (&["--methods", "truncated"], "truncated:10"),
