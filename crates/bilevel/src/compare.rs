@@ -288,6 +288,9 @@ impl fmt::Display for Comparison {
                 row.peak_bytes,
                 row.seconds * 1e3
             )?;
+            for warning in &row.warnings {
+                writeln!(f, "{:<22} note: {warning}", "")?;
+            }
         }
         write!(f, "reference: {}; {} numbers compared", self.reference, self.compared)
     }

@@ -84,6 +84,13 @@ fn files_hold_what_the_screen_shows() {
 }
 
 #[test]
+fn what_a_method_could_not_do_stands_below_its_row() {
+    let table = compare(&["ridge", "--inner-steps", "5", "--methods", "residuals:1000000"]);
+    let text = String::from_utf8(table.stdout).unwrap();
+    assert!(text.contains("note: no residuals: no result of a step takes 256 operations an element"), "{text}");
+}
+
+#[test]
 fn the_same_seed_is_the_same_problem() {
     let errors = |seed: &str| error(&json(&["quadratic", "--methods", "truncated:3", "--seed", seed]), "truncated:3");
     assert_eq!(errors("7"), errors("7"));
