@@ -126,7 +126,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     residuals(quick)
 }
 
-/// Reverse mode through ten steps of a network on 2000 × 784 numbers, in turns: residuals of none, half, and all of the steps.
+/// Reverse mode through ten steps of a network on 2000 × 784 numbers, in turns: residuals of none, half, and all of them.
 fn residuals(quick: bool) -> Result<(), Box<dyn std::error::Error>> {
     let (rows, features, hidden) = (2000, 784, 64);
     let mlp = Mlp::new(&[features, hidden, 10], Activation::Tanh)?;

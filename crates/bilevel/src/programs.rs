@@ -16,7 +16,7 @@ pub(crate) type Start = dyn for<'t> Fn(&[Symbol<'t>]) -> Vec<Symbol<'t>> + Send 
 
 /// Operations for each element of a result from which on it is a residual: about twice what a core of 86 GFLOP/s does while
 /// it writes and reads a number of 8 bytes in memory at 10 GB/s.
-const COSTLY: u64 = 256;
+pub(crate) const COSTLY: u64 = 256;
 
 /// The two objectives, recorded for some shapes.
 #[derive(Debug)]

@@ -108,7 +108,7 @@ pub struct Report {
     pub inner_steps: usize,
     /// Steps that were differentiated, for methods that differentiate a trajectory.
     pub differentiated_steps: Option<usize>,
-    /// Steps whose residuals were kept for the way back, with [`Keep::Residuals`](crate::Keep::Residuals).
+    /// Those of them that had residuals, with [`Keep::Residuals`](crate::Keep::Residuals).
     pub residual_steps: Option<usize>,
     /// ‖b − A·w‖ / ‖b‖ of the linear system that an implicit method solved.
     pub linear_residual: Option<f64>,
@@ -120,8 +120,9 @@ pub struct Report {
     pub counts: Counts,
     /// Those of them that were made for this report alone; see [`Problem::diagnostics`](crate::Problem::diagnostics).
     pub diagnostic_counts: Counts,
-    /// The most bytes of iterates, residuals, tangents, adjoints or multipliers kept at once from one step or iteration to the next. What
-    /// lives within a step (a gradient, an answer) comes on top: a handful of vectors, however many steps there are.
+    /// The most bytes of iterates, residuals, tangents, adjoints or multipliers kept at once from one step or iteration to the
+    /// next. What lives within a step (a gradient, an answer) comes on top: a handful of vectors, however many steps there
+    /// are.
     pub trajectory_bytes: usize,
     /// Bytes of the largest compiled derivative program that was run for the answer.
     pub tape_bytes: usize,

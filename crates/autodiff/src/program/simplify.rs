@@ -75,11 +75,12 @@ struct Builder {
 impl Builder {
     /// The place of an equal node that is already there, or of this one, added.
     fn place(&mut self, mut node: Node) -> Place {
+        // What is filled does not count, and need not be computed: a gradient begins with ones like the objective. Large ones
+        // stay as they are, since a constant has memory, unless they take the place of one. A literal is an `f64`, whatever
+        // it fills.
         if let Kind::Op(Op::Unary(Unary::Fill(c))) = node.kind
-            && size(&node.shape) == 1
+            && (size(&node.shape) == 1 || matches!(self.nodes[node.args[0] as usize].kind, Kind::Constant(_)))
         {
-            // What is filled does not count, and need not be computed: a gradient begins with ones like the objective. Large
-            // ones stay as they are, since a constant has memory.
             node.kind = Kind::Constant(Tensor::full(&node.shape, c.0).into());
             node.args.clear();
         }
@@ -88,11 +89,7 @@ impl Builder {
                 && let Kind::Constant(constant) = &self.nodes[arg as usize].kind
                 && is_exact(op)
             {
-                node.kind = Kind::Constant(match op {
-                    // A literal is an `f64`, whatever it fills.
-                    Op::Unary(Unary::Fill(c)) => Tensor::full(&constant.shape(), c.0).into(),
-                    _ => constant.map_exact(op),
-                });
+                node.kind = Kind::Constant(constant.map_exact(op));
                 node.args.clear();
             } else {
                 let key = (op.clone(), node.args.clone());
@@ -119,7 +116,7 @@ impl Builder {
 fn is_exact(op: &Op) -> bool {
     matches!(
         op,
-        Op::Unary(Unary::Neg | Unary::Abs | Unary::StopGradient | Unary::Fill(_))
+        Op::Unary(Unary::Neg | Unary::Abs | Unary::StopGradient)
             | Op::Reshape(_)
             | Op::Permute(_)
             | Op::Slice(_)

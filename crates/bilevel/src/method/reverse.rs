@@ -24,11 +24,11 @@ pub enum Window {
 /// Reverse-mode hypergradient of `T` steps of the inner optimiser; `T = 1` is the virtual step of learning to reweight.
 ///
 /// With `A_{t+1} = ∂Φ/∂s_t` and `B_{t+1} = ∂Φ/∂u`, `dF/du = f_u + Σ_t B_t A_{t+1} ⋯ A_T f_v`: one VJP of the step for each
-/// state, last first. The step and its VJP are recorded once; states are stored, which are v and what the update
-/// rule remembers, and no graphs. (Franceschi, Donini, Frasconi, Pontil: Forward and reverse gradient-based hyperparameter optimization, ICML
-/// 2017.) A [`Window`] keeps the terms `t = T−K+1 … T` of the sum. (Shaban, Cheng, Hatch, Boots: Truncated
-/// back-propagation for bilevel optimization, AISTATS 2019.) [`Keep`] trades memory for steps that are run again, with
-/// the same bits, or for products that are not computed again.
+/// state, last first. The step and its VJP are recorded once; states are stored, which are v and what the update rule
+/// remembers, and no graphs. (Franceschi, Donini, Frasconi, Pontil: Forward and reverse gradient-based hyperparameter
+/// optimization, ICML 2017.) A [`Window`] keeps the terms `t = T−K+1 … T` of the sum. (Shaban, Cheng, Hatch, Boots:
+/// Truncated back-propagation for bilevel optimization, AISTATS 2019.) [`Keep`] trades memory for steps that are run again,
+/// with the same bits, or for products that are not computed again.
 ///
 /// Time: `T` inner gradients and `K` VJPs, independent of `dim u`. Memory: `K · dim s` numbers, or as the budget says.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -144,13 +144,8 @@ impl<D: Dynamics, E: Element> Method<E> for Reverse<D> {
         let (mut differentiated, mut with_residuals, mut left_out) = (0, 0, None);
         let note = trajectory.note.take();
         trajectory.walk_back(&mut session, &mut |session, step, state, residuals| {
-            let (part, earlier) = match residuals {
-                Some(residuals) => {
-                    with_residuals += 1;
-                    session.step_vjp_kept(step, state, residuals, &cotangent)?
-                }
-                None => session.step_vjp(step, state, &cotangent)?,
-            };
+            let (part, earlier) = session.step_vjp_with(step, state, &cotangent, residuals)?;
+            with_residuals += usize::from(residuals.is_some());
             vector::axpy(1.0, &part, &mut gradient);
             differentiated += 1;
             if !earlier.is_empty() {

@@ -1,6 +1,7 @@
 //! The states of an inner optimiser, kept in full, with residuals beside, or recomputed from checkpoints.
 
 use crate::error::{Result, configuration};
+use crate::programs::COSTLY;
 use crate::session::Session;
 use crate::vector;
 use autodiff::{Element, Tensor, next_kept};
@@ -12,8 +13,8 @@ pub enum Keep {
     /// All states that are differentiated.
     #[default]
     All,
-    /// As many states as fit in so many bytes beside the one at hand and the next, the others recomputed from them: with `s` kept
-    /// and at most `r` evaluations of each step, `(s + r)! / (s! r!)` steps. (Griewank, Walther: Revolve, ACM TOMS 26,
+    /// As many states as fit in so many bytes beside the one at hand and the next, the others recomputed from them: with `s`
+    /// kept and at most `r` evaluations of each step, `(s + r)! / (s! r!)` steps. (Griewank, Walther: Revolve, ACM TOMS 26,
     /// 2000.)
     Bytes(usize),
     /// `2√T` states: about one more forward pass.
@@ -83,7 +84,7 @@ impl<E: Element> Trajectory<E> {
             let each = session.residual_bytes(steps - 1, &state)?;
             with_residuals = bytes.checked_div(each).unwrap_or(0);
             note = match each {
-                0 => Some("no residuals: no result of a step takes 256 operations an element".to_owned()),
+                0 => Some(format!("no residuals: no result of a step takes {COSTLY} operations an element")),
                 _ if with_residuals == 0 => Some(format!("no residuals: those of one step take {each} bytes")),
                 _ => None,
             };

@@ -57,7 +57,7 @@ impl<E: Element> Session<'_, E> {
         }
     }
 
-    /// Φ(s), and residuals for [`step_vjp_kept`](Session::step_vjp_kept).
+    /// Φ(s), and residuals for [`step_vjp_with`](Session::step_vjp_with).
     pub(crate) fn step_keeping(&mut self, step: usize, state: &[Tensor<E>]) -> Result<(Tensors<E>, Tensors<E>)> {
         self.ledger.counts.gradients += 1;
         let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
@@ -86,38 +86,31 @@ impl<E: Element> Session<'_, E> {
         state: &[Tensor<E>],
         cotangent: &[Tensor<E>],
     ) -> Result<(Tensors<E>, Tensors<E>)> {
-        self.back_over(Kind::StepVjp(self.reach(step)), step, state, &[cotangent])
+        self.step_vjp_with(step, state, cotangent, None)
     }
 
-    /// [`step_vjp`](Session::step_vjp) with the residuals of the step.
-    pub(crate) fn step_vjp_kept(
+    /// [`step_vjp`](Session::step_vjp) with the residuals of the step, if it has any.
+    pub(crate) fn step_vjp_with(
         &mut self,
         step: usize,
         state: &[Tensor<E>],
-        residuals: &[Tensor<E>],
         cotangent: &[Tensor<E>],
-    ) -> Result<(Tensors<E>, Tensors<E>)> {
-        self.back_over(Kind::StepVjpKept(self.reach(step)), step, state, &[cotangent, residuals])
-    }
-
-    fn back_over(
-        &mut self,
-        kind: Kind,
-        step: usize,
-        state: &[Tensor<E>],
-        back: &[&[Tensor<E>]],
+        residuals: Option<&[Tensor<E>]>,
     ) -> Result<(Tensors<E>, Tensors<E>)> {
         self.ledger.counts.vjps += 1;
-        let (data, hyper) = (self.data.inner_at(step), self.hyper(step));
-        let parts = [&[state, &data, &hyper], back].concat();
-        let mut found = self.run(kind, &parts)?;
-        if !vector::is_finite(&found) {
-            // Without residuals, which may be what is not finite: the operation is named that made them.
-            let whole = Kind::StepVjp(self.reach(step));
-            return Err(self.not_finite("the hypergradient", step, Some(whole), &parts[..4]));
+        let (data, hyper, reach) = (self.data.inner_at(step), self.hyper(step), self.reach(step));
+        let whole = [state, &data, &hyper, cotangent];
+        let found = match residuals {
+            Some(residuals) => self.run(Kind::StepVjpKept(reach), &[state, &data, &hyper, cotangent, residuals]),
+            None => self.run(Kind::StepVjp(reach), &whole),
+        };
+        let mut parts = found?;
+        if !vector::is_finite(&parts) {
+            // Residuals may be what is not finite: without them, the operation is named that made them.
+            return Err(self.not_finite("the hypergradient", step, Some(Kind::StepVjp(reach)), &whole));
         }
-        let by_state = found.split_off(self.n);
-        Ok((found, by_state))
+        let by_state = parts.split_off(self.n);
+        Ok((parts, by_state))
     }
 
     /// Φ(s) and its tangents for many directions: `du` and `ds` have a first axis of directions.
