@@ -12,9 +12,16 @@ use super::super::turn::turn;
 use super::{Narrow, by_width, groups};
 use std::mem::MaybeUninit;
 use std::ops::Range;
+use std::sync::atomic::{Ordering, compiler_fence};
 
-/// Bytes of copied columns that stay in the first cache, beside the rows that pass.
+/// The most bytes of copied columns that stay in a first cache, beside the rows that pass.
 const NEAR: usize = 32 << 10;
+
+/// The same on a machine: processors with fewer registers have smaller first caches, of 32 KB.
+#[inline(always)]
+const fn near<M: Machine>() -> usize {
+    if M::REGISTERS == 32 { NEAR } else { 20 << 10 }
+}
 
 /// Rows of `A` that a tile holds.
 const ROWS: usize = 2;
@@ -70,6 +77,11 @@ fn step_on<E: Math, M: Machine, const R: usize, const N: usize>(
     acc: &mut [[E::Register<M>; N]; R],
 ) {
     for j in 0..N {
+        if M::REGISTERS < 32 {
+            // Left alone, the compiler loads all columns first, for which 16 registers are too few, and keeps sums in
+            // memory.
+            compiler_fence(Ordering::SeqCst);
+        }
         // SAFETY: the panel has `N` registers for each step.
         let column = unsafe { E::Register::<M>::load(panel.as_ptr().add((step * N + j) * E::Register::<M>::LANES)) };
         for (r, acc) in acc.iter_mut().enumerate() {
@@ -137,7 +149,7 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, packed: &[E], out
     );
     assert!(packed.len() == packed_len::<E, M>(p.k, p.n), "packed columns have another size");
     let steps = p.k.div_ceil(lanes);
-    let block = (NEAR / (p.n * lanes * size_of::<E>())).max(1);
+    let block = (near::<M>() / (p.n * lanes * size_of::<E>())).max(1);
     let groups = groups::<M>(p.n);
     // Blocks of one length.
     let block = steps.div_ceil(steps.div_ceil(block));
@@ -165,7 +177,7 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Narrow<'_, E>, packed: &[E], out
 pub(super) fn multiply_packing<E: Math, M: Machine>(p: &Narrow<'_, E>, out: &mut [E]) {
     let mut room = Scratch::<u8, NEAR>::new();
     let lanes = E::Register::<M>::LANES;
-    let most = NEAR / size_of::<E>() / p.n / lanes * lanes;
+    let most = near::<M>() / size_of::<E>() / p.n / lanes * lanes;
     let block = p.k.div_ceil(p.k.div_ceil(most)).next_multiple_of(lanes);
     for from in (0..p.k).step_by(block) {
         let k = block.min(p.k - from);
