@@ -151,6 +151,7 @@ fn parts(c: &mut Criterion) {
     group.finish();
 
     products::<f64>(c, &[[10, 10, 10], [10, 40, 40], [100, 784, 10], [5000, 784, 10], [100, 784, 256]]);
+    products::<f32>(c, &[[100, 784, 10], [5000, 784, 10]]);
     products::<f64>(c, &LARGE);
     products::<f32>(c, &LARGE);
 

@@ -1,7 +1,7 @@
 //! Gradient descent with a step size that grows and shrinks, as `particle` and `saddle` use it, over any carrier: so it
 //! can itself be differentiated through.
 
-use autodiff::{Dual, Result, Value, Var};
+use autodiff::{Dual, DualN, Result, Value, Var};
 
 /// A number whose value can be looked at, below all its derivatives.
 pub(super) trait Real: Value {
@@ -21,6 +21,12 @@ impl Real for f64 {
 }
 
 impl<V: Real> Real for Dual<V> {
+    fn primal(&self) -> f64 {
+        self.value().primal()
+    }
+}
+
+impl<V: Real, const N: usize> Real for DualN<V, N> {
     fn primal(&self) -> f64 {
         self.value().primal()
     }

@@ -4,12 +4,17 @@
 use super::descent::{Real, argmin};
 use crate::json::number;
 use crate::task::{Task, direct};
-use autodiff::{Dual, Result, Value, Var, grad, try_grad};
+use autodiff::{Dual, DualN, Result, Value, Var, grad, try_grad};
+
+/// 1/|x − a| for a charge at (10, y).
+#[inline(always)] // A value with its derivatives returns in registers.
+fn inverse_distance<R: Value>(x: &[R; 2], y: &R) -> R {
+    x[0].shift(-10.0).square().plus(&x[1].minus(y).square()).sqrt().recip()
+}
 
 /// 1/|x − a₁| + 1/|x − a₂| for charges at (10, 10 − w) and (10, 0).
 fn potential<R: Value>(x: &[R; 2], w: &R) -> R {
-    let to = |y: R| x[0].shift(-10.0).square().plus(&x[1].minus(&y).square()).sqrt().recip();
-    to(w.sub_from(10.0)).plus(&to(w.zeros_like()))
+    inverse_distance(x, &w.sub_from(10.0)).plus(&inverse_distance(x, &w.zeros_like()))
 }
 
 /// How the acceleration is found, over a carrier.
@@ -22,12 +27,7 @@ struct Reverse;
 
 impl Inner for Forward {
     fn slope<R: Real>(x: &[R; 2], w: &R) -> Result<[R; 2]> {
-        let along = |i: usize| {
-            let mut x = x.clone().map(Dual::constant_value);
-            x[i] = Dual::variable(x[i].value());
-            potential(&x, &Dual::constant_value(w.clone())).tangent()
-        };
-        Ok([along(0), along(1)])
+        Ok(potential(&DualN::variables(x.clone()), &DualN::constant_value(w.clone())).tangents())
     }
 }
 

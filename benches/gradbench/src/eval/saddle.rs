@@ -4,20 +4,19 @@
 use super::descent::{Real, argmin};
 use crate::json::tensor;
 use crate::task::{Task, direct};
-use autodiff::{Dual, Result, Value, Var, try_grad};
+use autodiff::{DualN, Result, Value, Var, try_grad};
 
 fn objective<R: Value>(p: &[R], q: &[R]) -> R {
     p[0].square().plus(&p[1].square()).minus(&q[0].square().plus(&q[1].square()))
 }
 
-/// A gradient by forward mode, one pass for each coordinate.
-fn forward<R: Real>(f: impl Fn(&[Dual<R>]) -> Result<Dual<R>>, x: &[R]) -> Result<Vec<R>> {
-    let along = |i: usize| {
-        let mut duals: Vec<Dual<R>> = x.iter().cloned().map(Dual::constant_value).collect();
-        duals[i] = Dual::variable(x[i].clone());
-        Ok(f(&duals)?.tangent())
-    };
-    (0..x.len()).map(along).collect()
+/// A point of the plane, differentiated in both directions at once.
+type Plane<R> = DualN<R, 2>;
+
+/// A gradient by forward mode.
+fn forward<R: Real>(f: impl Fn(&[Plane<R>]) -> Result<Plane<R>>, x: &[R]) -> Result<Vec<R>> {
+    let [p, q] = x else { unreachable!("a point has two coordinates") };
+    Ok(f(&Plane::variables([p.clone(), q.clone()]))?.tangents().to_vec())
 }
 
 /// The q that maximises, by descent on −f, with the inner mode.
@@ -37,7 +36,7 @@ fn best_response<R: Real>(reverse: bool, p: &[R], start: &[f64]) -> Result<Vec<R
         argmin(value, gradient, &start)
     } else {
         let gradient = |q: &[R]| {
-            let p: Vec<Dual<R>> = p.iter().cloned().map(Dual::constant_value).collect();
+            let p: Vec<Plane<R>> = p.iter().cloned().map(Plane::constant_value).collect();
             forward(|q| Ok(-objective(&p, q)), q)
         };
         argmin(value, gradient, &start)
