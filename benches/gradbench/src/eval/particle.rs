@@ -6,8 +6,8 @@ use crate::json::number;
 use crate::task::{Task, direct};
 use autodiff::{Dual, DualN, Result, Value, Var, grad, try_grad};
 
-/// 1/|x − a| for a charge at (10, y).
-#[inline(always)] // A value with its derivatives returns in registers.
+/// 1/|x − a| for a charge at a = (10, y).
+#[inline(always)] // Else a value with its derivatives returns through memory.
 fn inverse_distance<R: Value>(x: &[R; 2], y: &R) -> R {
     x[0].shift(-10.0).square().plus(&x[1].minus(y).square()).sqrt().recip()
 }

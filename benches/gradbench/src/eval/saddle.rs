@@ -10,13 +10,13 @@ fn objective<R: Value>(p: &[R], q: &[R]) -> R {
     p[0].square().plus(&p[1].square()).minus(&q[0].square().plus(&q[1].square()))
 }
 
-/// A point of the plane, differentiated in both directions at once.
-type Plane<R> = DualN<R, 2>;
+/// A number with its derivatives along both coordinates.
+type Both<R> = DualN<R, 2>;
 
 /// A gradient by forward mode.
-fn forward<R: Real>(f: impl Fn(&[Plane<R>]) -> Result<Plane<R>>, x: &[R]) -> Result<Vec<R>> {
-    let [p, q] = x else { unreachable!("a point has two coordinates") };
-    Ok(f(&Plane::variables([p.clone(), q.clone()]))?.tangents().to_vec())
+fn forward<R: Real>(f: impl Fn(&[Both<R>]) -> Result<Both<R>>, x: &[R]) -> Result<Vec<R>> {
+    let [a, b] = x else { unreachable!("`task` takes points of two coordinates") };
+    Ok(Vec::from(f(&Both::variables([a.clone(), b.clone()]))?.tangents()))
 }
 
 /// The q that maximises, by descent on −f, with the inner mode.
@@ -36,7 +36,7 @@ fn best_response<R: Real>(reverse: bool, p: &[R], start: &[f64]) -> Result<Vec<R
         argmin(value, gradient, &start)
     } else {
         let gradient = |q: &[R]| {
-            let p: Vec<Plane<R>> = p.iter().cloned().map(Plane::constant_value).collect();
+            let p: Vec<Both<R>> = p.iter().cloned().map(Both::constant_value).collect();
             forward(|q| Ok(-objective(&p, q)), q)
         };
         argmin(value, gradient, &start)
@@ -59,6 +59,9 @@ fn saddle(outer_reverse: bool, inner_reverse: bool, start: &[f64]) -> Result<Vec
 
 pub(super) fn task(modes: &str, input: &serde_json::Value) -> crate::Result<Box<dyn Task>> {
     let start = tensor(input, "start")?.data().to_vec();
+    if start.len() != 2 {
+        return Err(format!("saddle: `start` has {} numbers, not 2", start.len()).into());
+    }
     let (outer, inner) = (modes.starts_with('r'), modes.ends_with('r'));
     Ok(direct(move || Ok(saddle(outer, inner, &start)?)))
 }

@@ -17,10 +17,11 @@ use std::sync::atomic::{Ordering, compiler_fence};
 /// The most bytes of copied columns that stay in a first cache, beside the rows that pass.
 const NEAR: usize = 32 << 10;
 
-/// The same on a machine: processors with fewer registers have smaller first caches, of 32 KB.
+/// How many those may be on a machine. Of its cache the registers say a little: with fewer than 32 it is mostly one of
+/// 32 KB, of which the rows that pass, and those that are asked for, take a third.
 #[inline(always)]
 const fn near<M: Machine>() -> usize {
-    if M::REGISTERS == 32 { NEAR } else { 20 << 10 }
+    if M::REGISTERS < 32 { 20 << 10 } else { NEAR }
 }
 
 /// Rows of `A` that a tile holds.
@@ -78,8 +79,8 @@ fn step_on<E: Math, M: Machine, const R: usize, const N: usize>(
 ) {
     for j in 0..N {
         if M::REGISTERS < 32 {
-            // Left alone, the compiler loads all columns first, for which 16 registers are too few, and keeps sums in
-            // memory.
+            // No instruction: it keeps the loads in order. Left alone, the compiler loads all columns first, for which 16
+            // registers are too few, and keeps sums in memory.
             compiler_fence(Ordering::SeqCst);
         }
         // SAFETY: the panel has `N` registers for each step.
