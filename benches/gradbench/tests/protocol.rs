@@ -34,6 +34,11 @@ fn functions_run_as_often_as_asked_and_errors_are_answers() {
         assert_eq!(found["success"], false);
         assert!(found["error"].as_str().unwrap().contains(part), "{found}");
     }
+    let point = json!({"start": [1.0, 1.0, 1.0], "min_runs": 1, "min_seconds": 0.0});
+    for modes in ["ff", "rr"] {
+        let message = json!({"id": 9, "kind": "evaluate", "module": "saddle", "function": modes, "input": point});
+        assert_eq!(reply(&message)["error"], "saddle: `start` has 3 numbers, not 2");
+    }
     // An infinity is no JSON, and no answer.
     let square = json!({"id": 8, "kind": "evaluate", "module": "hello", "function": "square", "input": 1e200});
     let found = reply(&square);
