@@ -112,10 +112,7 @@ entrance! {
 #[inline(always)]
 pub(super) fn suits_dots<E: Math, M: Machine>(a_strides: [usize; 2], (m, k, n): (usize, usize, usize)) -> bool {
     let lanes = E::Register::<M>::LANES;
-    // Rows of `B` that fill three quarters of their lanes are where the two meet; with 16 registers dots are faster.
-    let (filled, padded) = (4 * n, 3 * n.next_multiple_of(lanes));
-    let sparse = filled < padded || (filled == padded && M::REGISTERS < 32);
-    let empty = n <= most_columns::<M>() || (sparse && n <= 2 * lanes);
+    let empty = n <= most_columns::<M>() || (4 * n < 3 * n.next_multiple_of(lanes) && n <= 2 * lanes);
     M::REGISTERS >= 16 && a_strides[1] == 1 && m >= 16 && k >= 8 * lanes && n > 1 && empty
 }
 
