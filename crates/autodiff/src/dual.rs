@@ -135,6 +135,13 @@ impl<V: Value> Value for Dual<V> {
         Self { value: V::times_tangent(&p.value, &t.value), tangent: V::Slot::present(tangent) }
     }
 
+    #[inline]
+    fn times_finite(p: &Self, t: &Self) -> Self {
+        let (Some(p1), Some(t1)) = (p.tangent.get(), t.tangent.get()) else { return Self::times_tangent(p, t) };
+        let tangent = V::times_finite(&p.value, t1).plus(&V::times_finite(p1, &t.value));
+        Self { value: V::times_finite(&p.value, &t.value), tangent: V::Slot::present(tangent) }
+    }
+
     #[track_caller]
     fn apply(op: &Op, args: &[&Self]) -> Self {
         let values: SmallVec<[&V; 4]> = args.iter().map(|x| &x.value).collect();
@@ -159,6 +166,7 @@ impl<V: Value> Value for Dual<V> {
         V::literal(c).map(Self::constant_value)
     }
 
+    #[inline]
     fn is_finite(&self) -> bool {
         self.value.is_finite() && self.tangent.get().is_none_or(Value::is_finite)
     }

@@ -1,7 +1,7 @@
 //! `DualN<V, N>`: a value and N tangents, N directions in one evaluation.
 
 use crate::op::{Binary, Op, Unary};
-use crate::rules::{self, pointwise};
+use crate::rules::{self, Partial, pointwise};
 use crate::shape::Shape;
 use crate::slot::Slot;
 use crate::tensor::Constant;
@@ -94,6 +94,16 @@ fn slot<V: Value, S: Slot<V>>(part: Option<V>) -> S {
     part.map_or_else(S::absent, S::present)
 }
 
+/// The partial of a number, if it is finite in all its parts and there are directions enough for that to be worth a look:
+/// a product with it may then be taken as it is, also with a tangent of zero.
+#[inline(always)]
+fn finite<V: Value, const N: usize>(partial: &Partial<V>) -> Option<&V> {
+    match partial {
+        Partial::Of(p) if N > 1 && V::SCALAR && p.is_finite() => Some(p),
+        _ => None,
+    }
+}
+
 /// A [`DualN`] of scalars, as a [`Var`](crate::Var) keeps it.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
@@ -136,6 +146,17 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
         Self { value: V::times_tangent(&p.value, &t.value), tangents }
     }
 
+    #[inline]
+    fn times_finite(p: &Self, t: &Self) -> Self {
+        let mut tangents = t.tangents.clone();
+        for (tangent, slope) in tangents.iter_mut().zip(&p.tangents) {
+            let carried = tangent.get().map(|t| V::times_finite(&p.value, t));
+            let scaled = slope.get().map(|slope| V::times_finite(slope, &t.value));
+            *tangent = slot(rules::add_parts(carried, scaled));
+        }
+        Self { value: V::times_finite(&p.value, &t.value), tangents }
+    }
+
     #[track_caller]
     fn apply(op: &Op, args: &[&Self]) -> Self {
         match (op, args) {
@@ -168,6 +189,7 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
         V::literal(c).map(Self::constant_value)
     }
 
+    #[inline]
     fn is_finite(&self) -> bool {
         self.value.is_finite() && self.tangents.iter().all(|t| t.get().is_none_or(Value::is_finite))
     }
@@ -185,6 +207,12 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
         let partial = pointwise::unary(op(), &x.value, &value);
         // A loop, not `from_fn`, which is not always inlined.
         let mut tangents = x.tangents.clone();
+        if let Some(p) = finite::<V, N>(&partial) {
+            for tangent in &mut tangents {
+                *tangent = slot(tangent.get().map(|t| V::times_finite(p, t)));
+            }
+            return Self { value, tangents };
+        }
         for tangent in &mut tangents {
             *tangent = slot(tangent.get().and_then(|t| partial.times(t)));
         }
@@ -198,6 +226,14 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
         let left = pointwise::binary(op(), 0, &a.value, &b.value, &value);
         let right = pointwise::binary(op(), 1, &a.value, &b.value, &value);
         let mut tangents = a.tangents.clone();
+        if let (Some(left), Some(right)) = (finite::<V, N>(&left), finite::<V, N>(&right)) {
+            for (tangent, other) in tangents.iter_mut().zip(&b.tangents) {
+                let of_a = tangent.get().map(|t| V::times_finite(left, t));
+                let of_b = other.get().map(|t| V::times_finite(right, t));
+                *tangent = slot(rules::add_parts(of_a, of_b));
+            }
+            return Self { value, tangents };
+        }
         for (tangent, other) in tangents.iter_mut().zip(&b.tangents) {
             let of_a = tangent.get().and_then(|t| left.times(t));
             let of_b = other.get().and_then(|t| right.times(t));

@@ -83,6 +83,10 @@ macro_rules! scalar {
             fn times_tangent(p: &Self, t: &Self) -> Self {
                 if *t == 0.0 { 0.0 } else { p * t }
             }
+            #[inline]
+            fn times_finite(p: &Self, t: &Self) -> Self {
+                p * t
+            }
 
             #[track_caller]
             fn apply(op: &Op, args: &[&Self]) -> Self {
@@ -123,6 +127,7 @@ macro_rules! scalar {
                 Some(c as $type)
             }
 
+            #[inline]
             fn is_finite(&self) -> bool {
                 $type::is_finite(*self)
             }

@@ -93,6 +93,13 @@ pub trait Value:
         p.times(t)
     }
 
+    /// `p·t` for a `p` that is finite in all its parts: nothing has to be looked at.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn times_finite(p: &Self, t: &Self) -> Self {
+        Self::times_tangent(p, t)
+    }
+
     /// Interprets an op.
     ///
     /// # Panics

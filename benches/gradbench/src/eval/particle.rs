@@ -1,10 +1,10 @@
 //! A charged particle flies past two charges; where it lands is minimised. The acceleration is itself a gradient, so
 //! derivatives are nested: the first letter of a function is the outer mode, the second the inner one.
 
-use super::descent::{Real, argmin};
+use super::descent::{Real, argmin, forward, reverse};
 use crate::json::number;
 use crate::task::{Task, direct};
-use autodiff::{Dual, DualN, Result, Value, Var, grad, try_grad};
+use autodiff::{DualN, Result, Value, grad};
 
 /// 1/|x − a| for a charge at a = (10, y).
 #[inline(always)] // Else a value with its derivatives returns through memory.
@@ -59,25 +59,13 @@ fn landing<I: Inner, R: Real>(w: &R) -> Result<R> {
     }
 }
 
-fn forward<I: Inner>(w: &[f64]) -> Result<Vec<f64>> {
-    Ok(vec![landing::<I, _>(&Dual::variable(w[0]))?.tangent()])
-}
-
-fn reverse<I: Inner>(w: &[f64]) -> Result<Vec<f64>> {
-    try_grad(|w: &[Var<'_, f64>]| landing::<I, _>(&w[0]), w)
-}
-
-fn minimum<I: Inner>(derivative: fn(&[f64]) -> Result<Vec<f64>>, start: f64) -> Result<Vec<f64>> {
-    argmin(|w: &[f64]| landing::<I, f64>(&w[0]), derivative, &[start])
-}
-
 pub(super) fn task(modes: &str, input: &serde_json::Value) -> crate::Result<Box<dyn Task>> {
     let w = number(input, "w")?;
-    let run: fn(f64) -> Result<Vec<f64>> = match modes {
-        "ff" => |w| minimum::<Forward>(forward::<Forward>, w),
-        "fr" => |w| minimum::<Reverse>(forward::<Reverse>, w),
-        "rf" => |w| minimum::<Forward>(reverse::<Forward>, w),
-        _ => |w| minimum::<Reverse>(reverse::<Reverse>, w),
+    let run: fn([f64; 1]) -> Result<[f64; 1]> = match modes {
+        "ff" => |start| argmin(|w| forward(|[w]| landing::<Forward, _>(w), w), start),
+        "fr" => |start| argmin(|w| forward(|[w]| landing::<Reverse, _>(w), w), start),
+        "rf" => |start| argmin(|w| reverse(|[w]| landing::<Forward, _>(w), w), start),
+        _ => |start| argmin(|w| reverse(|[w]| landing::<Reverse, _>(w), w), start),
     };
-    Ok(direct(move || Ok(run(w)?)))
+    Ok(direct(move || Ok(run([w])?.to_vec())))
 }

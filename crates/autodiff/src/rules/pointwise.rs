@@ -15,7 +15,8 @@ pub(crate) fn unary<V: Value>(op: Unary, x: &V, y: &V) -> Partial<V> {
         Unary::Neg => Constant(-1.0),
         Unary::Recip => Of(y.square().scale(-1.0)),
         Unary::Abs => Of(x.sign()),
-        Unary::Sqrt => Of(y.div_into(0.5)),
+        // One division with `1/√x`, which is what most norms go on with.
+        Unary::Sqrt => Of(y.recip().scale(0.5)),
         Unary::Square => Of(x.scale(2.0)),
         Unary::Powi(0) => Zero,
         Unary::Powi(1) => Constant(1.0),
