@@ -6,7 +6,7 @@ use super::legalise::{Legal, legalise};
 use super::lower::{Buffer, lower};
 use super::memory::{Arena, Bases, Pointer};
 use super::plan::{Home, plan};
-use super::{block, endings, fuse, optimize, parts};
+use super::{block, chain, endings, fuse, optimize, parts};
 use crate::error::{Error, Result};
 use crate::op::{Op, Unary};
 #[cfg(feature = "parallel")]
@@ -133,6 +133,7 @@ impl Program {
             homes[output as usize] = Some(Home::Output(i));
         }
         let within = parts::place(&mut lowered, &homes);
+        lowered.kernels = chain::join(lowered.kernels, &lowered.buffers, &within, &homes, threads);
         let arena = plan(&lowered.buffers, &within, &mut homes, &lowered.kernels);
         let mut insides: Vec<Vec<(u32, usize)>> = vec![Vec::new(); ends[1].len()];
         for (buffer, home) in homes.iter().enumerate() {

@@ -96,16 +96,36 @@ impl<'a, E> Shared<'a, E> {
     }
 }
 
-/// Room for a block of rows of what only the kernels of a group see; one for each thread.
+/// Room for what only the kernels of a group see: a block of rows, or of elements that go on in [`rings`](Near::rings);
+/// one for each thread.
 pub(super) struct Near<'a, E> {
     data: Shared<'a, E>,
     block: usize,
+    /// In rings, where in each the elements begin.
+    begin: Option<usize>,
 }
 
 impl<'a, E> Near<'a, E> {
     /// For blocks of so many rows.
     pub(super) fn new(data: &'a mut [E], block: usize) -> Self {
-        Self { data: Shared::new(data), block }
+        Self { data: Shared::new(data), block, begin: None }
+    }
+
+    /// For a chain of walks: places are those of elements in a block of each ring.
+    pub(super) fn rings(data: &'a mut [E]) -> Self {
+        Self { data: Shared::new(data), block: 1, begin: Some(0) }
+    }
+
+    /// Where in the block of each ring the next elements are.
+    pub(super) fn begin_at(&mut self, begin: usize) {
+        self.begin = Some(begin);
+    }
+
+    /// All rings, and where the element at a place begins, if there are rings.
+    pub(super) fn ring(&self, at: usize) -> Option<(&[E], usize)> {
+        // SAFETY: all of the room, which belongs to this thread; nothing is written while a load reads it.
+        let all = unsafe { std::slice::from_raw_parts(self.data.base.start, self.data.base.len) };
+        self.begin.map(|begin| (all, at + begin))
     }
 
     /// For kernels that see nothing there.
@@ -120,7 +140,8 @@ impl<'a, E> Near<'a, E> {
 
     /// The start of `n` elements: the rows of the block that stand behind `at` elements of each.
     pub(super) fn pointer(&self, at: usize, n: usize) -> *mut E {
-        let (from, start, len) = (at * self.block, self.data.base.start, self.data.base.len);
+        let from = at * self.block + self.begin.unwrap_or(0);
+        let Base { start, len } = self.data.base;
         assert!(from <= len && n <= len - from, "a kernel reaches outside its block of rows");
         start.wrapping_add(from)
     }
@@ -140,9 +161,10 @@ impl<'a, E> Near<'a, E> {
 }
 
 /// One allocation, aligned to cache lines.
-pub(super) struct Arena<E> {
+pub(crate) struct Arena<E> {
     data: Vec<E>,
     first: usize,
+    len: usize,
 }
 
 /// Bytes of a cache line.
@@ -150,14 +172,14 @@ pub(super) const LINE: usize = 64;
 
 impl<E: Element> Arena<E> {
     /// Elements that are allocated for so many.
-    pub(super) fn allocated(len: usize) -> usize {
+    pub(crate) fn allocated(len: usize) -> usize {
         if len == 0 { 0 } else { len + LINE / size_of::<E>() }
     }
 
-    pub(super) fn new(len: usize) -> Self {
+    pub(crate) fn new(len: usize) -> Self {
         let data = vec![E::default(); Self::allocated(len)];
         let first = data.as_ptr().align_offset(LINE).min(data.len() - len.min(data.len()));
-        Self { data, first }
+        Self { data, first, len }
     }
 
     /// The start of the arena's memory: all buffers in it are reached from this one pointer.
@@ -169,12 +191,20 @@ impl<E: Element> Arena<E> {
 impl<E> std::ops::Deref for Arena<E> {
     type Target = [E];
     fn deref(&self) -> &[E] {
-        &self.data[self.first..]
+        &self.data[self.first..self.first + self.len]
     }
 }
 
 impl<E> std::ops::DerefMut for Arena<E> {
     fn deref_mut(&mut self) -> &mut [E] {
-        &mut self.data[self.first..]
+        &mut self.data[self.first..self.first + self.len]
+    }
+}
+
+impl<E: Element> Clone for Arena<E> {
+    fn clone(&self) -> Self {
+        let mut copy = Self::new(self.len);
+        copy.copy_from_slice(self);
+        copy
     }
 }

@@ -2,11 +2,12 @@
 //!
 //! The way: [`graph`] (the compiler's own form) → [`optimize`] (cheaper, same values) → [`legalise`] (views resolved) →
 //! [`fuse`] (which ops share a kernel) → [`lower`] (kernels) → [`endings`] (products that are added to something) →
-//! [`block`] (kernels that share a pass over their rows) → [`parts`] (of concatenations, made in place) → [`plan`]
-//! (memory; [`in_place`]: what takes the place of what) → [`execute`].
+//! [`block`] (kernels that share a pass over their rows) → [`parts`] (of concatenations, made in place) → [`chain`]
+//! (walks that share a pass over memory) → [`plan`] (memory; [`in_place`]: what takes the place of what) → [`execute`].
 
 mod block;
 mod body;
+mod chain;
 mod endings;
 mod execute;
 mod explain;
@@ -26,3 +27,4 @@ mod view;
 
 pub use execute::{CompileOptions, Executable};
 pub use explain::Profile;
+pub(crate) use memory::Arena;

@@ -2,7 +2,7 @@
 
 use super::storage::{Storage, next_kept};
 use super::{Scan, ScanInputs, split};
-use crate::compile::{CompileOptions, Executable};
+use crate::compile::{Arena, CompileOptions, Executable};
 use crate::error::{Error, Result};
 use crate::program::{Disconnected, Program};
 use crate::scalar::Element;
@@ -27,11 +27,11 @@ pub struct CompiledScan<E: Element> {
     /// The position of the first item among the inputs of the step, and of the first cotangent among the pullback's.
     first: [usize; 2],
     /// States that are kept, each of `state` elements: the initial one first.
-    kept: Vec<E>,
+    kept: Arena<E>,
     /// Two states, from one to the other and back.
-    walk: [Vec<E>; 2],
+    walk: [Arena<E>; 2],
     /// Cotangents of state and parameters, from one to the other and back.
-    cotangents: [Vec<E>; 2],
+    cotangents: [Arena<E>; 2],
 }
 
 impl<E: Element> std::fmt::Debug for CompiledScan<E> {
@@ -94,7 +94,6 @@ impl<E: Element> CompiledScan<E> {
             Storage::Bytes(bytes) => (bytes / (state * size_of::<E>()).max(1)).min(steps),
             Storage::Recompute => 1,
         };
-        let zero = E::from_f64(0.0);
         Ok(Self {
             scan: scan.clone(),
             steps,
@@ -102,9 +101,9 @@ impl<E: Element> CompiledScan<E> {
             pullback: pullback.compile(options),
             lens,
             first,
-            kept: vec![zero; slots.max(1) * state],
-            walk: [vec![zero; state], vec![zero; state]],
-            cotangents: [vec![zero; both], vec![zero; both]],
+            kept: Arena::new(slots.max(1) * state),
+            walk: [Arena::new(state), Arena::new(state)],
+            cotangents: [Arena::new(both), Arena::new(both)],
         })
     }
 
@@ -116,8 +115,9 @@ impl<E: Element> CompiledScan<E> {
     /// Bytes that a run uses beside its arguments and results: kept states, the two executables, and a state and its
     /// cotangents twice.
     pub fn peak_bytes(&self) -> usize {
-        let vectors = self.walk.iter().chain(&self.cotangents).map(Vec::len).sum::<usize>();
-        (self.kept.len() + vectors) * size_of::<E>() + self.step.peak_bytes() + self.pullback.peak_bytes()
+        let arrays = [&self.kept].into_iter().chain(&self.walk).chain(&self.cotangents);
+        let elements: usize = arrays.map(|array| Arena::<E>::allocated(array.len())).sum();
+        elements * size_of::<E>() + self.step.peak_bytes() + self.pullback.peak_bytes()
     }
 
     /// The compiled step.

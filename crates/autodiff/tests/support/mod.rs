@@ -12,3 +12,21 @@ pub(crate) fn inputs<E: Element>(program: &Program) -> Vec<Tensor<E>> {
     };
     program.input_shapes().iter().enumerate().map(|(k, shape)| wave(k, shape)).collect()
 }
+
+/// xorshift: the same programs on every machine.
+#[allow(dead_code, reason = "not every test is random")]
+pub(crate) struct Random(pub(crate) u64);
+
+#[allow(dead_code, reason = "as above")]
+impl Random {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) as usize % n
+    }
+
+    pub(crate) fn pick(&mut self, from: &[usize]) -> usize {
+        from[self.below(from.len())]
+    }
+}

@@ -3,11 +3,12 @@
 use super::super::fuse::Level;
 use super::super::memory::{Bases, Near, Pointer, Shared};
 use super::instr::{Instr, fold_name, with};
+use super::registers::Registers;
 use super::{Gathered, Load, Scattered, Scratch, for_each_chunk, thread_index};
 use crate::kernel::{Fold, Ternary, neutral, prefetch_all};
 use crate::op::{Literal, Unary};
 use crate::scalar::Element;
-use std::cell::Cell;
+use std::ops::Range;
 
 /// Where a register is.
 #[derive(Clone, Copy, Debug)]
@@ -213,32 +214,12 @@ impl Fused {
         slots: &mut [E],
         lates: &mut [E],
         pointers: &mut [Pointer<E>],
-        range: std::ops::Range<usize>,
+        range: Range<usize>,
     ) {
-        let (from, to) = (range.start, range.end);
-        let table = E::kernels();
-        assert!(slots.len() >= self.slots * self.block, "a walk has too few slots");
-        // All from one pointer, so that none of them ends another's life.
-        let first = slots.as_mut_ptr();
-        let slot = |slot: u32| first.wrapping_add(slot as usize * self.block);
-        let in_rows = (from / self.columns, self.n / self.columns);
-        // Register to pointer; those into buffers move on with each block.
-        let pointers = Cell::from_mut(pointers).as_slice_of_cells();
-        for (pointer, location) in pointers.iter().zip(&self.locations) {
-            pointer.set(Pointer(match *location {
-                Location::Slot(at) => slot(at),
-                Location::Buffer { buffer, offset, level } => {
-                    let (start, all) = match level {
-                        Level::Row => in_rows,
-                        _ => (from, self.n),
-                    };
-                    bases.pointer(buffer, offset as usize, all).wrapping_add(start)
-                }
-                Location::Near { at, level: Level::Row } => near.pointer(at, (to - from) / self.columns),
-                Location::Near { at, .. } => near.pointer(at, to - from),
-            }));
-        }
-        let mut start = from;
+        let (table, to) = (E::kernels(), range.end);
+        let registers = Registers::new(pointers, slots, (self.slots, self.block));
+        registers.point(&self.locations, bases, near, (self.n, self.columns), &range);
+        let mut start = range.start;
         // Where the block began for which the first instructions were run last.
         let mut filled: Option<usize> = None;
         while start < to {
@@ -252,96 +233,33 @@ impl Fused {
             }
             debug_assert!(n.is_multiple_of(self.columns), "a block ends inside a row");
             let rows = n / self.columns;
-            // SAFETY: a register points to a slot of `block ≥ n` elements, or into a buffer or rows near by whose length was
-            // checked for all of the range above. A result never shares its slot with an argument, and memory that is
-            // written here is read only through the register it is written by, and before that, by other instructions,
-            // through the one of the buffer that it takes the place of. What a load found in place is not written.
-            let read =
-                |register: u32, n: usize| unsafe { std::slice::from_raw_parts(pointers[register as usize].get().0, n) };
-            // SAFETY: as above.
-            let write = |register: u32, n: usize| unsafe {
-                std::slice::from_raw_parts_mut(pointers[register as usize].get().0, n)
-            };
             // What a walk of a group moves along is not near, but for its first block: the next one is asked for in time.
             let ahead = (to - start - n).min(n);
             if near.in_group() && ahead > 0 {
-                for (pointer, location) in pointers.iter().zip(&self.locations) {
+                for (register, location) in self.locations.iter().enumerate() {
                     if let Location::Buffer { level: Level::Full, .. } = location {
-                        prefetch_all(pointer.get().0.wrapping_add(n), ahead);
+                        prefetch_all(registers.address(register as u32).wrapping_add(n), ahead);
                     }
                 }
             }
-            let (once, each) = self.code.split_at(self.once);
             if filled.is_none_or(|at| !(start - at).is_multiple_of(self.period)) {
                 filled = Some(start);
-                for instr in once {
+                for instr in &self.code[..self.once] {
                     if let Instr::Load { load, row, out } = *instr {
                         let load = &self.loads[load as usize];
                         debug_assert!(load.near.is_none(), "a view that repeats itself is not by rows");
                         // As much as any block from here on has.
                         let (start, most) =
                             if row { (start / self.columns, (to - start) / self.columns) } else { (start, to - start) };
-                        load.read(bases.read_all(load.buffer), start, write(out, self.block.min(most)));
+                        // SAFETY: a slot has room for a block, and nothing else is held.
+                        let out = unsafe { registers.write(out, self.block.min(most)) };
+                        load.read(bases.read_all(load.buffer), start, out);
                     }
                 }
             }
-            for instr in each {
-                match *instr {
-                    Instr::Unary { op, row, out, a } => {
-                        let n = if row { rows } else { n };
-                        (table.unary)(op, read(a, n), write(out, n));
-                    }
-                    Instr::Binary { op, row, out, a, b } => {
-                        let n = if row { rows } else { n };
-                        (table.binary)(op, read(a, n), read(b, n), write(out, n));
-                    }
-                    Instr::Ternary { op, row, out, args: [a, b, c] } => {
-                        let n = if row { rows } else { n };
-                        (table.ternary)(op, read(a, n), read(b, n), read(c, n), write(out, n));
-                    }
-                    Instr::Axpy { c: Literal(c), row, out, a, b } => {
-                        let n = if row { rows } else { n };
-                        (table.axpy)(E::from_f64(c), read(a, n), read(b, n), write(out, n));
-                    }
-                    Instr::With { op, side, number, row, out, a } => {
-                        let n = if row { rows } else { n };
-                        (table.unary)(with(op, side, self.number(bases, number)), read(a, n), write(out, n));
-                    }
-                    Instr::AxpyWith { number, negative, row, out, a, b } => {
-                        let n = if row { rows } else { n };
-                        let c = self.number(bases, number);
-                        (table.axpy)(if negative { -c } else { c }, read(a, n), read(b, n), write(out, n));
-                    }
-                    Instr::Fold { fold, out, a } => {
-                        (table.fold_rows)(fold, read(a, n), self.columns, write(out, rows));
-                    }
-                    Instr::Dot { out, a, b } => {
-                        (table.dot_pairs)(read(a, n), read(b, n), self.columns, write(out, rows));
-                    }
-                    Instr::Expand { out, a } => (table.expand)(read(a, rows), self.columns, write(out, n)),
-                    Instr::Load { load, row, out } => {
-                        let load = &self.loads[load as usize];
-                        let (n, start) = if row { (rows, start / self.columns) } else { (n, start) };
-                        let (data, first) = load.source(bases, near, &range);
-                        let start = start - first;
-                        if let Location::Slot(at) = self.locations[out as usize] {
-                            // What stands there as it is wanted is read where it is.
-                            let found = load.piece(start, n).and_then(|from| data.get(from..from + n));
-                            let pointer = found.map_or_else(|| slot(at), |data| data.as_ptr().cast_mut());
-                            pointers[out as usize].set(Pointer(pointer));
-                            if found.is_some() {
-                                continue;
-                            }
-                        }
-                        load.read(data, start, write(out, n));
-                    }
-                    Instr::Gather { gather, out } => {
-                        let gather = &self.gathers[gather as usize];
-                        let (source, indices) = (bases.read_all(gather.source), bases.read_all(gather.place.indices));
-                        gather.read(source, indices, start, write(out, n));
-                    }
-                }
-            }
+            self.run_block(bases, near, registers, &range, (start, n));
+            // SAFETY: a register that is read at the end holds a block, as for the instructions, and is not written here.
+            let read = |register: u32, n: usize| unsafe { registers.read(register, n) };
             let mut offset = 0;
             for late in &self.lates {
                 let (n, start) = if late.row { (rows, start / self.columns) } else { (n, start) };
@@ -360,13 +278,90 @@ impl Fused {
                 scatter.add(read(scatter.from, n), indices, start, out);
             }
             start += n;
-            if start == to {
-                break;
+            if start < to {
+                registers.advance(&self.locations, |location| match location {
+                    Location::Buffer { level: Level::Row, .. } | Location::Near { level: Level::Row, .. } => {
+                        rows as isize
+                    }
+                    _ => n as isize,
+                });
             }
-            for (pointer, location) in pointers.iter().zip(&self.locations) {
-                if let Location::Buffer { level, .. } | Location::Near { level, .. } = location {
-                    let step = if *level == Level::Row { rows } else { n };
-                    pointer.set(Pointer(pointer.get().0.wrapping_add(step)));
+        }
+    }
+
+    /// The instructions that are run for each block, for one of `n` elements from `start` on, of a range for which the
+    /// registers were pointed to where it stands.
+    #[inline(always)]
+    pub(super) fn run_block<E: Element>(
+        &self,
+        bases: &Bases<E>,
+        near: &Near<'_, E>,
+        registers: Registers<'_, E>,
+        range: &Range<usize>,
+        (start, n): (usize, usize),
+    ) {
+        let table = E::kernels();
+        let rows = n / self.columns;
+        // SAFETY: a register points to a slot of `block ≥ n` elements, or into a buffer or what stands near, whose length was
+        // checked for all of the range. A result never shares its slot with an argument, and memory that is written here is
+        // read only through the register it is written by, and before that, by other instructions, through the one of the
+        // buffer that it takes the place of. What a load found in place is not written.
+        let read = |register: u32, n: usize| unsafe { registers.read(register, n) };
+        // SAFETY: as above.
+        let write = |register: u32, n: usize| unsafe { registers.write(register, n) };
+        for instr in &self.code[self.once..] {
+            match *instr {
+                Instr::Unary { op, row, out, a } => {
+                    let n = if row { rows } else { n };
+                    (table.unary)(op, read(a, n), write(out, n));
+                }
+                Instr::Binary { op, row, out, a, b } => {
+                    let n = if row { rows } else { n };
+                    (table.binary)(op, read(a, n), read(b, n), write(out, n));
+                }
+                Instr::Ternary { op, row, out, args: [a, b, c] } => {
+                    let n = if row { rows } else { n };
+                    (table.ternary)(op, read(a, n), read(b, n), read(c, n), write(out, n));
+                }
+                Instr::Axpy { c: Literal(c), row, out, a, b } => {
+                    let n = if row { rows } else { n };
+                    (table.axpy)(E::from_f64(c), read(a, n), read(b, n), write(out, n));
+                }
+                Instr::With { op, side, number, row, out, a } => {
+                    let n = if row { rows } else { n };
+                    (table.unary)(with(op, side, self.number(bases, number)), read(a, n), write(out, n));
+                }
+                Instr::AxpyWith { number, negative, row, out, a, b } => {
+                    let n = if row { rows } else { n };
+                    let c = self.number(bases, number);
+                    (table.axpy)(if negative { -c } else { c }, read(a, n), read(b, n), write(out, n));
+                }
+                Instr::Fold { fold, out, a } => {
+                    (table.fold_rows)(fold, read(a, n), self.columns, write(out, rows));
+                }
+                Instr::Dot { out, a, b } => {
+                    (table.dot_pairs)(read(a, n), read(b, n), self.columns, write(out, rows));
+                }
+                Instr::Expand { out, a } => (table.expand)(read(a, rows), self.columns, write(out, n)),
+                Instr::Load { load, row, out } => {
+                    let load = &self.loads[load as usize];
+                    let (n, start) = if row { (rows, start / self.columns) } else { (n, start) };
+                    let (data, first, offset) = load.source(bases, near, range);
+                    let start = start - first;
+                    if let Location::Slot(at) = self.locations[out as usize] {
+                        // What stands there as it is wanted is read where it is.
+                        let found = load.piece(offset, start, n).and_then(|from| data.get(from..from + n));
+                        registers.set(out, found.map_or_else(|| registers.slot(at), |data| data.as_ptr().cast_mut()));
+                        if found.is_some() {
+                            continue;
+                        }
+                    }
+                    load.read_at(data, offset, start, write(out, n));
+                }
+                Instr::Gather { gather, out } => {
+                    let gather = &self.gathers[gather as usize];
+                    let (source, indices) = (bases.read_all(gather.source), bases.read_all(gather.place.indices));
+                    gather.read(source, indices, start, write(out, n));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! What an executable does, step by step: fused walks, products, joins, single numbers, and ops with kernels of
 //! their own.
 
+mod chain;
 mod copied;
 mod fused;
 mod indexed;
@@ -8,10 +9,12 @@ mod instr;
 mod joined;
 mod matmul;
 mod op;
+mod registers;
 mod rows;
 mod scalars;
 mod strided;
 
+pub(super) use chain::{Chain, Link};
 pub(super) use copied::Copied;
 pub(super) use fused::{Fused, Late, LateKind, Location};
 pub(super) use indexed::{Gathered, Indexed, Scattered};
@@ -34,6 +37,7 @@ pub(super) enum Kernel<E> {
     Fused(Fused),
     MatMul(MatMul),
     Rows(Rows),
+    Chain(Chain),
     Joined(Joined),
     Scalars(Scalars<E>),
     Op(OpKernel),
@@ -57,6 +61,7 @@ impl<E: Element> Kernel<E> {
             Self::Scalars(kernel) => (kernel.slots, 0, 0),
             Self::Op(kernel) => (kernel.scratch(), 0, 0),
             Self::Rows(kernel) => kernel.scratch_sizes(),
+            Self::Chain(kernel) => kernel.scratch_sizes::<E>(),
             Self::MatMul(kernel) => (0, kernel.panels::<E>().unwrap_or(0), 0),
             Self::Joined(_) => (0, 0, 0),
         }
@@ -67,6 +72,7 @@ impl<E: Element> Kernel<E> {
             Self::Fused(kernel) => kernel.run(bases, scratch),
             Self::MatMul(kernel) => kernel.run(bases, &mut scratch.late),
             Self::Rows(kernel) => kernel.run(bases, scratch),
+            Self::Chain(kernel) => kernel.run(bases, scratch),
             Self::Joined(kernel) => kernel.run(bases),
             Self::Scalars(kernel) => kernel.run(bases, &mut scratch.slots),
             Self::Op(kernel) => kernel.run(bases, &mut scratch.slots),
@@ -79,6 +85,7 @@ impl<E: Element> Kernel<E> {
             Self::Fused(kernel) => kernel.buffers(),
             Self::MatMul(kernel) => kernel.buffers(),
             Self::Rows(kernel) => kernel.buffers(),
+            Self::Chain(kernel) => kernel.buffers(),
             Self::Joined(kernel) => (kernel.parts.iter().map(|p| p.load.buffer).collect(), vec![kernel.out]),
             Self::Scalars(kernel) => kernel.buffers(),
             Self::Op(kernel) => (kernel.args.to_vec(), vec![kernel.out]),
@@ -102,6 +109,7 @@ impl<E: Element> Kernel<E> {
             Self::Fused(kernel) => kernel.flops(),
             Self::MatMul(kernel) => kernel.flops(),
             Self::Rows(kernel) => kernel.flops(),
+            Self::Chain(kernel) => kernel.flops(),
             Self::Joined(_) => 0,
             Self::Scalars(kernel) => kernel.flops(),
             Self::Op(kernel) => kernel.flops(),
@@ -114,6 +122,7 @@ impl<E: Element> Kernel<E> {
             Self::Fused(kernel) => kernel.describe(),
             Self::MatMul(kernel) => kernel.describe(),
             Self::Rows(kernel) => kernel.describe(),
+            Self::Chain(kernel) => kernel.describe(),
             Self::Joined(kernel) => format!("concat of {} parts", kernel.parts.len()),
             Self::Scalars(kernel) => format!("{} instructions on single numbers", kernel.code.len()),
             Self::Op(kernel) => kernel.op.to_string(),

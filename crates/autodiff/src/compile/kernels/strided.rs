@@ -12,8 +12,8 @@ pub(in super::super) struct Load {
     pub(in super::super) buffer: u32,
     pub(in super::super) offset: isize,
     pub(in super::super) axes: SmallVec<[Axis; 4]>,
-    /// Where the buffer is one that only the kernels of a group see: behind so many elements of each of its rows. The view
-    /// is [by rows](Load::is_by_rows) then.
+    /// Where the buffer is one that only the kernels of a group see: behind so many elements of each of its rows, where the
+    /// view is [by rows](Load::is_by_rows), or of the rings of a [chain](super::Chain), where it is a [shift](Load::shift).
     pub(in super::super) near: Option<usize>,
 }
 
@@ -22,19 +22,22 @@ impl Load {
         Self { buffer, offset, axes, near: None }
     }
 
-    /// What it reads from, and the element of the view that its start is: the buffer, or the rows of such a range of the
-    /// view that stand near.
+    /// What it reads from, the element of the view that its start is, and the offset there: the buffer, or what stands near
+    /// of such a range of the view.
     pub(in super::super) fn source<'a, E: Element>(
         &self,
         bases: &'a Bases<E>,
         near: &'a Near<'_, E>,
         range: &Range<usize>,
-    ) -> (&'a [E], usize) {
-        let Some(at) = self.near else { return (bases.read_all(self.buffer), 0) };
+    ) -> (&'a [E], usize, isize) {
+        let Some(at) = self.near else { return (bases.read_all(self.buffer), 0, self.offset) };
+        if let Some((rings, at)) = near.ring(at) {
+            return (rings, 0, at as isize - range.start as isize);
+        }
         // By rows, it has an axis of them; and of one value a row only where a row of the walk is one element.
         let (row, rest) = self.axes.split_first().expect("a view by rows has axes");
         let columns: usize = rest.iter().map(|axis| axis.len).product();
-        (near.read(at, range.len() / columns * row.stride as usize), range.start)
+        (near.read(at, range.len() / columns * row.stride as usize), range.start, self.offset)
     }
 
     /// Elements after which the view repeats itself, if it does; 1 if every element is the same one.
@@ -78,15 +81,25 @@ impl Load {
         }
     }
 
-    /// Where so many elements from `start` on stand one behind the other, if they do.
-    pub(in super::super) fn piece(&self, start: usize, n: usize) -> Option<usize> {
+    /// If it is a part of a buffer in order, or that between zeros: the range of its elements that are in the buffer.
+    pub(in super::super) fn shift(&self) -> Option<(usize, usize)> {
+        match self.axes[..] {
+            [Axis { stride: 1, low, high, len }] => {
+                Some((low.max(0) as usize, high.clamp(low.max(0), len as isize) as usize))
+            }
+            _ => None,
+        }
+    }
+
+    /// Where so many elements from `start` on stand one behind the other, if they do, in what begins at `offset`.
+    pub(in super::super) fn piece(&self, offset: isize, start: usize, n: usize) -> Option<usize> {
         let (inner, outer) = self.axes.split_last()?;
         let column = start % inner.len;
         let inside = inner.low <= column as isize && (column + n) as isize <= inner.high.min(inner.len as isize);
         if inner.stride != 1 || !inside {
             return None;
         }
-        let mut at = self.offset + column as isize;
+        let mut at = offset + column as isize;
         let mut row = start / inner.len;
         for axis in outer.iter().rev() {
             let index = (row % axis.len) as isize;
@@ -101,12 +114,17 @@ impl Load {
 
     /// Elements `start..` of the view, in order.
     pub(in super::super) fn read<E: Element>(&self, data: &[E], start: usize, out: &mut [E]) {
+        self.read_at(data, self.offset, start, out);
+    }
+
+    /// [`read`](Load::read) of what begins at `offset`.
+    pub(in super::super) fn read_at<E: Element>(&self, data: &[E], offset: isize, start: usize, out: &mut [E]) {
         let Some((inner, outer)) = self.axes.split_last() else {
-            out.fill(data[self.offset as usize]);
+            out.fill(data[offset as usize]);
             return;
         };
         if outer.is_empty() {
-            run(data, self.offset, inner, start, out);
+            run(data, offset, inner, start, out);
             return;
         }
         let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, outer.len());
@@ -119,7 +137,7 @@ impl Load {
         let mut rest = out;
         while !rest.is_empty() {
             let count = rest.len().min(inner.len - column);
-            let mut base = self.offset;
+            let mut base = offset;
             let mut inside = true;
             for (&i, axis) in index.iter().zip(outer) {
                 base += i as isize * axis.stride;

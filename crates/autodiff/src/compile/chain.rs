@@ -1,0 +1,423 @@
+//! Walks that read each other's results some elements away, joined to one pass over memory.
+//!
+//! A step of a stencil, or of a system in which each equation reads its neighbour's, is a walk for each of its stages:
+//! they cannot be one, since an element needs others of the stage before. But each can stay a few elements behind what it
+//! reads (loop skewing: Wolfe, *Loops skewing: the wavefront method revisited*, 1986), so that all of them go over memory
+//! together, block by block, and what only they see never gets there. (See `docs/compile.md`.)
+
+use super::kernels::{Chain, Fused, Instr, Joined, Kernel, Link, Location};
+use super::lower::Buffer;
+use super::memory::LINE;
+use super::parts::Within;
+use super::plan::{Gaps, Home};
+use crate::op::Unary;
+use crate::scalar::Element;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::VecDeque;
+
+/// Places that a walk stays behind the first one at most.
+const LAG: isize = 512;
+
+/// Elements of a vector, or of several.
+const VECTOR: isize = 8;
+
+/// Kernels, the first one among them, that are looked at: a chain is found in constant time.
+const AHEAD: usize = 64;
+
+/// Elements of a walk from which it may start a chain.
+const LONG: usize = 64;
+
+/// Bytes that a block of everything in a chain takes together: a walk reads a few of them at a time, and shorter blocks
+/// cost more in the switching between walks than they spare.
+const BLOCK: usize = 48 << 10;
+
+/// What a walk does to a buffer, or to the whole of which that is a piece. The walk's element `i` has its turn at `lag + i`.
+#[derive(Clone, Copy)]
+struct Access {
+    buffer: u32,
+    /// The place of the walk's first element; none if it reads in another way than in order.
+    from: Option<isize>,
+    /// The places that are touched.
+    low: isize,
+    high: isize,
+    lag: isize,
+}
+
+impl Access {
+    /// The first turn for the other's walk at which this is done with every place that both touch; none if there is no
+    /// telling.
+    fn holds_back(&self, other: &Self) -> Option<isize> {
+        if self.buffer != other.buffer || self.low >= other.high || other.low >= self.high {
+            return Some(0);
+        }
+        Some(self.lag + other.from? - self.from?)
+    }
+}
+
+/// The kernels, chains joined; the order changes only where nothing depends on it.
+pub(super) fn join<E: Element>(
+    kernels: Vec<Kernel<E>>,
+    buffers: &[Buffer],
+    within: &[Option<Within>],
+    homes: &[Option<Home>],
+    threads: usize,
+) -> Vec<Kernel<E>> {
+    if kernels.iter().filter(|kernel| matches!(kernel, Kernel::Fused(_))).nth(1).is_none() {
+        return kernels;
+    }
+    let memory = Memory { buffers, within, homes, threads };
+    let mut touched = vec![0_usize; buffers.len()];
+    let mut left: VecDeque<Item<E>> = kernels
+        .into_iter()
+        .map(|kernel| {
+            let (mut read, mut written) = kernel.buffers();
+            for list in [&mut read, &mut written] {
+                list.iter_mut().for_each(|buffer| *buffer = memory.whole(*buffer).0);
+                list.sort_unstable();
+                list.dedup();
+            }
+            let item = Item { kernel, read, written };
+            item.touches().for_each(|buffer| touched[buffer as usize] += 1);
+            item
+        })
+        .collect();
+    let mut done = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let near = left.len().min(AHEAD);
+        match Search::begin(&left.make_contiguous()[..near], &memory) {
+            Some(found) => found.apply(&mut left, &mut done, &memory, &touched),
+            None => done.extend(left.pop_front().map(|item| item.kernel)),
+        }
+    }
+    done
+}
+
+/// What is the same for all chains.
+struct Memory<'a> {
+    buffers: &'a [Buffer],
+    within: &'a [Option<Within>],
+    homes: &'a [Option<Home>],
+    threads: usize,
+}
+
+impl Memory<'_> {
+    /// The buffer of which another is a piece, and where that begins.
+    fn whole(&self, buffer: u32) -> (u32, isize) {
+        self.within[buffer as usize].map_or((buffer, 0), |within| (within.whole, within.from as isize))
+    }
+
+    /// What a walk reads and what it writes, if it may be in a chain.
+    fn accesses(&self, walk: &Fused) -> Option<[Vec<Access>; 2]> {
+        let plain = walk.columns == 1 && walk.once == 0 && walk.gathers.is_empty();
+        let plain = plain && walk.lates.is_empty() && walk.scatters.is_empty();
+        // What threads share stays as it is.
+        if !plain || walk.n == 0 || (walk.chunks > 1 && self.threads > 1) {
+            return None;
+        }
+        let access = |buffer: u32, offset: isize, (low, high): (usize, usize)| {
+            let (buffer, start) = self.whole(buffer);
+            let from = start + offset;
+            Access { buffer, from: Some(from), low: from + low as isize, high: from + high as isize, lag: 0 }
+        };
+        let mut made = vec![false; walk.locations.len()];
+        walk.code.iter().for_each(|instr| made[instr.out() as usize] = true);
+        let [mut read, mut written] = [Vec::new(), Vec::new()];
+        for (location, made) in walk.locations.iter().zip(made) {
+            if let Location::Buffer { buffer, offset, .. } = *location {
+                if made { &mut written } else { &mut read }.push(access(buffer, offset, (0, walk.n)));
+            }
+        }
+        read.extend(walk.loads.iter().map(|load| match load.shift() {
+            Some(range) => access(load.buffer, load.offset, range),
+            None => {
+                let buffer = self.whole(load.buffer).0;
+                Access { buffer, from: None, low: 0, high: isize::MAX, lag: 0 }
+            }
+        }));
+        Some([read, written])
+    }
+}
+
+/// A kernel, and the buffers that it reads and writes: wholes, each once.
+struct Item<E> {
+    kernel: Kernel<E>,
+    read: Vec<u32>,
+    written: Vec<u32>,
+}
+
+impl<E> Item<E> {
+    fn touches(&self) -> impl Iterator<Item = u32> + '_ {
+        let once = self.written.iter().filter(|buffer| !self.read.contains(buffer));
+        self.read.iter().chain(once).copied()
+    }
+}
+
+/// Where each kernel goes.
+enum Fate {
+    /// Needs nothing of the chain, which may need it.
+    Before,
+    /// What it is there.
+    Inside(Vec<Member>),
+    /// Needs something that is complete only after the chain.
+    After,
+}
+
+/// A walk in a chain, and what it does.
+struct Member {
+    walk: Fused,
+    lag: isize,
+    read: Vec<Access>,
+    written: Vec<Access>,
+}
+
+#[derive(Default)]
+struct Search {
+    fates: Vec<Fate>,
+    read: Vec<Access>,
+    written: Vec<Access>,
+}
+
+impl Search {
+    /// The chain that starts with the first kernel, if there is one.
+    fn begin<E: Element>(items: &[Item<E>], memory: &Memory<'_>) -> Option<Self> {
+        match &items.first()?.kernel {
+            Kernel::Fused(walk) if walk.n >= LONG => {}
+            _ => return None,
+        }
+        let mut search = Self::default();
+        // What is complete only after the chain.
+        let mut late: FxHashSet<u32> = FxHashSet::default();
+        let mut linked = false;
+        for item in items {
+            let own = |search: &Self| search.written.iter().any(|made| item.read.contains(&made.buffer));
+            let fate = if item.read.iter().any(|buffer| late.contains(buffer)) {
+                Fate::After
+            } else if let Some(members) = search.members(item, memory) {
+                linked |= own(&search);
+                for member in &members {
+                    search.read.extend(&member.read);
+                    search.written.extend(&member.written);
+                }
+                Fate::Inside(members)
+            } else if own(&search) {
+                Fate::After
+            } else {
+                Fate::Before
+            };
+            if let Fate::After = fate {
+                late.extend(&item.written);
+            }
+            search.fates.push(fate);
+        }
+        if !matches!(search.fates[0], Fate::Inside(_)) || !linked {
+            return None;
+        }
+        search.leave_what_is_not_joined(items);
+        (search.fates.iter().filter(|fate| matches!(fate, Fate::Inside(_))).count() > 1).then_some(search)
+    }
+
+    /// What a kernel is in the chain so far, if it can be in it.
+    fn members<E: Element>(&self, item: &Item<E>, memory: &Memory<'_>) -> Option<Vec<Member>> {
+        let walks = match &item.kernel {
+            Kernel::Fused(walk) => vec![walk.clone()],
+            Kernel::Joined(joined) => copies(joined)?,
+            _ => return None,
+        };
+        walks.into_iter().map(|walk| self.member(walk, memory)).collect()
+    }
+
+    fn member(&self, walk: Fused, memory: &Memory<'_>) -> Option<Member> {
+        let [mut read, mut written] = memory.accesses(&walk)?;
+        // Each place of what it writes is there when it is the turn of that place, and not before: so it stays near.
+        let mut lag = written.iter().filter_map(|access| access.from).max().unwrap_or(0).max(0);
+        // It reads what was written, and does not write what is not read or written yet.
+        for new in &read {
+            for old in &self.written {
+                lag = lag.max(old.holds_back(new)?);
+            }
+        }
+        for new in &written {
+            for old in self.read.iter().chain(&self.written) {
+                lag = lag.max(old.holds_back(new)?);
+            }
+        }
+        // A little further behind, most of it stands in whole vectors: above all what it writes.
+        let vectors = |lag: isize| {
+            let whole = |access: &&Access| access.from.is_some_and(|from| (lag - from) % VECTOR == 0);
+            read.iter().filter(whole).count() + 2 * written.iter().filter(whole).count()
+        };
+        let lag = (lag..lag + VECTOR).rev().max_by_key(|&lag| vectors(lag)).unwrap_or(lag);
+        read.iter_mut().chain(&mut written).for_each(|access| access.lag = lag);
+        let near = written.iter().all(|access| access.from.is_some_and(|from| lag - from <= LAG));
+        near.then_some(Member { walk, lag, read, written })
+    }
+
+    /// What has nothing to do with the first walk is no part of its chain.
+    fn leave_what_is_not_joined<E>(&mut self, items: &[Item<E>]) {
+        let made: FxHashSet<u32> = self.written.iter().map(|access| access.buffer).collect();
+        let mut joined: FxHashSet<u32> = items[0].written.iter().copied().collect();
+        let own = |item: &Item<E>| item.touches().filter(|buffer| made.contains(buffer)).collect::<Vec<_>>();
+        loop {
+            let before = joined.len();
+            for (_, item) in self.fates.iter().zip(items).filter(|(fate, _)| matches!(fate, Fate::Inside(_))) {
+                let own = own(item);
+                if own.iter().any(|buffer| joined.contains(buffer)) {
+                    joined.extend(own);
+                }
+            }
+            if joined.len() == before {
+                break;
+            }
+        }
+        for (fate, item) in self.fates.iter_mut().zip(items) {
+            if matches!(fate, Fate::Inside(_)) && !own(item).iter().any(|buffer| joined.contains(buffer)) {
+                *fate = Fate::Before;
+            }
+        }
+    }
+
+    /// Takes the chain's kernels from those that are left: puts what comes before it and the chain into `done`, and leaves
+    /// what comes after it.
+    fn apply<E: Element>(
+        self,
+        left: &mut VecDeque<Item<E>>,
+        done: &mut Vec<Kernel<E>>,
+        memory: &Memory<'_>,
+        touched: &[usize],
+    ) {
+        let (mut members, mut after) = (Vec::new(), Vec::new());
+        // How often the chain touches each buffer: what others touch too is not its own.
+        let mut inside: FxHashMap<u32, usize> = FxHashMap::default();
+        for (item, fate) in left.drain(..self.fates.len()).zip(self.fates) {
+            match fate {
+                Fate::Before => done.push(item.kernel),
+                Fate::Inside(more) => {
+                    item.touches().for_each(|buffer| *inside.entry(buffer).or_default() += 1);
+                    members.extend(more);
+                }
+                Fate::After => after.push(item),
+            }
+        }
+        let own = |buffer: u32| inside[&buffer] == touched[buffer as usize] && memory.homes[buffer as usize].is_none();
+        done.push(Kernel::Chain(chain::<E>(members, own, memory)));
+        for item in after.into_iter().rev() {
+            left.push_front(item);
+        }
+    }
+}
+
+/// What stands in a ring: its life, in walks, and at which turn its first place is written at the earliest.
+struct Ring {
+    first: usize,
+    last: usize,
+    turn: isize,
+    /// How many turns later it is read at the latest.
+    back: isize,
+    at: usize,
+}
+
+fn chain<E: Element>(mut members: Vec<Member>, own: impl Fn(u32) -> bool, memory: &Memory<'_>) -> Chain {
+    let turn = |access: &Access| access.lag - access.from.expect("what a chain makes is read in order");
+    let mut rings: FxHashMap<u32, Ring> = FxHashMap::default();
+    let mut streams: FxHashSet<u32> = FxHashSet::default();
+    for (i, member) in members.iter().enumerate() {
+        for access in member.written.iter().filter(|access| own(access.buffer)) {
+            let new = Ring { first: i, last: i, turn: turn(access), back: 0, at: 0 };
+            let ring = rings.entry(access.buffer).or_insert(new);
+            ring.turn = ring.turn.min(turn(access));
+        }
+        streams.extend(member.read.iter().chain(&member.written).map(|access| access.buffer));
+    }
+    for (i, member) in members.iter().enumerate() {
+        for access in member.read.iter().chain(&member.written) {
+            if let Some(ring) = rings.get_mut(&access.buffer) {
+                ring.last = ring.last.max(i);
+                ring.back = ring.back.max(turn(access) - ring.turn);
+            }
+        }
+    }
+    rings.retain(|_, ring| ring.back <= LAG);
+    streams.retain(|buffer| !rings.contains_key(buffer));
+    // In the order of their numbers: places do not depend on a hash. What is not read back shares its room.
+    let mut order: Vec<u32> = rings.keys().copied().collect();
+    order.sort_unstable();
+    let mut gaps = Gaps::default();
+    for i in 0..members.len() {
+        for buffer in &order {
+            if let Some(ring) = rings.get_mut(buffer).filter(|ring| ring.first == i) {
+                ring.at = gaps.take(1);
+            }
+        }
+        for buffer in &order {
+            if rings[buffer].last == i && rings[buffer].back == 0 {
+                gaps.give(rings[buffer].at, 1);
+            }
+        }
+    }
+    let line = LINE / size_of::<E>();
+    let slots = members.iter().map(|member| member.walk.slots).max().unwrap_or(0);
+    let live = gaps.total + streams.len() + slots;
+    let most = (BLOCK / size_of::<E>() / live.max(1)).clamp(128, 2048);
+    // Rounds as equal as can be.
+    let end = members.iter().map(|member| member.lag as usize + member.walk.n).max().unwrap_or(1);
+    let block = end.div_ceil(end.div_ceil(most)).next_multiple_of(64);
+    let before = rings.values().map(|ring| ring.back as usize).max().unwrap_or(0).next_multiple_of(line);
+    let mut kept = vec![0; gaps.total];
+    rings.values().for_each(|ring| kept[ring.at] = kept[ring.at].max(ring.back as usize));
+    let length = Chain::ring::<E>(before, block);
+    let links = members.drain(..).map(|member| {
+        let Member { mut walk, lag, .. } = member;
+        // The place of a walk's first element, if it is in a ring.
+        let near = |buffer: u32, offset: isize| {
+            let (buffer, start) = memory.whole(buffer);
+            let ring = rings.get(&buffer)?;
+            let back = lag - (start + offset) - ring.turn;
+            usize::try_from((ring.at * length + before) as isize - back).ok()
+        };
+        for load in &mut walk.loads {
+            load.near = near(load.buffer, load.offset);
+        }
+        for location in &mut walk.locations {
+            if let Location::Buffer { buffer, offset, level } = *location
+                && let Some(at) = near(buffer, offset)
+            {
+                *location = Location::Near { at, level };
+            }
+        }
+        walk.block = block;
+        (walk.per_chunk, walk.chunks, walk.scratch) = (walk.n, 1, 1);
+        Link { walk, lag: lag as usize }
+    });
+    let links = links.collect();
+    let pieces = (0..memory.buffers.len() as u32).filter(|&buffer| rings.contains_key(&memory.whole(buffer).0));
+    Chain { links, block, before, kept, own: pieces.collect() }
+}
+
+/// A concatenation as walks, one for each part that is left.
+fn copies(joined: &Joined) -> Option<Vec<Fused>> {
+    let copy = |part: &super::kernels::Part| {
+        let (low, high) = if part.len == 1 && part.load.axes.is_empty() { (0, 1) } else { part.load.shift()? };
+        let level = super::fuse::Level::Full;
+        let whole = low == 0 && high == part.len;
+        let read = Location::Buffer { buffer: part.load.buffer, offset: part.load.offset, level };
+        let made = Location::Buffer { buffer: joined.out, offset: part.start as isize, level };
+        whole.then(|| Fused {
+            n: part.len,
+            columns: 1,
+            block: part.len,
+            per_chunk: part.len,
+            chunks: 1,
+            code: vec![Instr::Unary { op: Unary::StopGradient, row: false, out: 1, a: 0 }],
+            once: 0,
+            period: 1,
+            locations: vec![read, made],
+            loads: Vec::new(),
+            gathers: Vec::new(),
+            scatters: Vec::new(),
+            lates: Vec::new(),
+            slots: 0,
+            scratch: 1,
+        })
+    };
+    if joined.outer != 1 { None } else { joined.parts.iter().map(copy).collect() }
+}

@@ -1,0 +1,103 @@
+//! Walks that read each other's results some elements away, in one pass over memory.
+
+use super::super::memory::{Bases, LINE, Near};
+use super::registers::Registers;
+use super::{Fused, Location, Scratch};
+use crate::scalar::Element;
+
+/// A walk whose element `i` has its turn at `lag + i`.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Link {
+    pub(in super::super) walk: Fused,
+    pub(in super::super) lag: usize,
+}
+
+/// The walks, in order, round by round: in each, every walk goes on by a block. What only they see stands in rings: a
+/// block of it, behind the last elements of the one before as far as a walk reads back.
+#[derive(Clone, Debug)]
+pub(in super::super) struct Chain {
+    pub(in super::super) links: Vec<Link>,
+    /// Elements of a round.
+    pub(in super::super) block: usize,
+    /// Elements of a ring before its block, and how many of them each ring keeps.
+    pub(in super::super) before: usize,
+    pub(in super::super) kept: Vec<usize>,
+    /// Buffers that stand in rings.
+    pub(in super::super) own: Vec<u32>,
+}
+
+impl Chain {
+    /// Elements of a ring: whole cache lines.
+    pub(in super::super) fn ring<E>(before: usize, block: usize) -> usize {
+        (before + block).next_multiple_of(LINE / size_of::<E>())
+    }
+
+    /// Elements of blocks, whole cache lines; and of rings.
+    fn sizes<E: Element>(&self) -> (usize, usize) {
+        let slots = self.links.iter().map(|link| link.walk.slots * link.walk.block).max().unwrap_or(0);
+        (slots.next_multiple_of(LINE / size_of::<E>()), Self::ring::<E>(self.before, self.block) * self.kept.len())
+    }
+
+    pub(super) fn scratch_sizes<E: Element>(&self) -> (usize, usize, usize) {
+        let (slots, rings) = self.sizes::<E>();
+        (slots + rings, 0, self.links.iter().map(|link| link.walk.locations.len()).sum())
+    }
+
+    pub(super) fn flops(&self) -> u64 {
+        self.links.iter().map(|link| link.walk.flops()).sum()
+    }
+
+    pub(super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
+        let (mut read, mut written) = (Vec::new(), Vec::new());
+        for link in &self.links {
+            let (r, w) = link.walk.buffers();
+            read.extend(r);
+            written.extend(w);
+        }
+        read.retain(|buffer| !written.contains(buffer) && !self.own.contains(buffer));
+        written.retain(|buffer| !self.own.contains(buffer));
+        (read, written)
+    }
+
+    pub(super) fn describe(&self) -> String {
+        let walks: Vec<String> = self.links.iter().map(|link| link.walk.describe()).collect();
+        format!("chain, {} elements at a time: {}", self.block, walks.join("; "))
+    }
+
+    pub(super) fn run<E: Element>(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
+        let (slots, rings) = self.sizes::<E>();
+        let (slots, rest) = scratch.slots[..slots + rings].split_at_mut(slots);
+        let mut near = Near::rings(rest);
+        let end = self.links.iter().map(|link| link.lag + link.walk.n).max().unwrap_or(0);
+        let ring = Self::ring::<E>(self.before, self.block);
+        for start in (0..end).step_by(self.block) {
+            let mut pointers = &mut scratch.pointers[..];
+            for Link { walk, lag } in &self.links {
+                let own = pointers.split_off_mut(..walk.locations.len()).expect("there is room for all registers");
+                let from = start.saturating_sub(*lag);
+                let to = (start + self.block).saturating_sub(*lag).min(walk.n);
+                if from >= to {
+                    continue;
+                }
+                let (range, n, begin) = (from..to, to - from, from + lag - start);
+                near.begin_at(begin);
+                let registers = Registers::new(own, slots, (walk.slots, walk.block));
+                if from == 0 {
+                    registers.point(&walk.locations, bases, &near, (walk.n, 1), &range);
+                }
+                walk.run_block(bases, &near, registers, &range, (from, n));
+                registers.advance(&walk.locations, |location| match location {
+                    Location::Near { .. } => -(begin as isize),
+                    _ => n as isize,
+                });
+            }
+            if start + self.block < end {
+                near.begin_at(0);
+                for (i, &kept) in self.kept.iter().enumerate().filter(|(_, kept)| **kept > 0) {
+                    let last = near.write(i * ring + self.before - kept, kept + self.block);
+                    last.copy_within(self.block.., 0);
+                }
+            }
+        }
+    }
+}
