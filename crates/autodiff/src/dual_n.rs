@@ -51,7 +51,7 @@ impl<V: Value, const N: usize> DualN<V, N> {
     }
 
     /// A value that does not depend on the inputs.
-    #[inline]
+    #[inline(always)]
     pub fn constant_value(value: V) -> Self {
         Self { value, tangents: from_fn(|_| V::Slot::absent()) }
     }
@@ -60,13 +60,12 @@ impl<V: Value, const N: usize> DualN<V, N> {
     #[inline]
     #[track_caller]
     pub fn variables(values: [V; N]) -> [Self; N] {
-        let mut i = 0;
-        values.map(|value| {
-            let mut tangents = from_fn(|_| V::Slot::absent());
-            tangents[i] = V::Slot::present(value.ones_like());
-            i += 1;
-            Self { value, tangents }
-        })
+        // Little in the closure: what `map` does not inline goes through memory.
+        let mut all = values.map(Self::constant_value);
+        for (i, x) in all.iter_mut().enumerate() {
+            x.tangents[i] = V::Slot::present(x.value.ones_like());
+        }
+        all
     }
 
     /// The value.

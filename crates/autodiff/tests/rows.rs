@@ -4,7 +4,7 @@
 use autodiff::{Abstract, CompileOptions, Disconnected, Program, Shape, Tensor, Value, Var};
 
 mod support;
-use support::{Random, inputs};
+use support::{Random, gradient_of_last, inputs};
 
 /// A program of arrays with so many rows and three widths: walks, products by small matrices, reductions along and over
 /// rows. Its last output is a number.
@@ -51,11 +51,7 @@ fn random_programs_by_blocks_of_rows_agree_with_the_interpreter() {
         let wrt: Vec<usize> = (0..n).collect();
         let f = match seed % 3 {
             0 => f,
-            1 => {
-                let last = f.output_shapes().len() - 1;
-                let loss = Program::record_shapes(&f.input_shapes(), |x| vec![f.eval(x)[last]]).unwrap();
-                loss.vjp_with(&wrt, Disconnected::Zeros).unwrap()
-            }
+            1 => gradient_of_last(&f),
             _ => {
                 let tangents = f.jvp_with(&wrt, Disconnected::Zeros).unwrap();
                 let outputs = vec![0; tangents.output_shapes().len()];

@@ -1,6 +1,6 @@
 //! What several tests need.
 
-use autodiff::{Element, Program, Tensor};
+use autodiff::{Disconnected, Element, Program, Tensor};
 
 /// Numbers between −0.15 and 0.15 for each input, no two alike.
 pub(crate) fn inputs<E: Element>(program: &Program) -> Vec<Tensor<E>> {
@@ -11,6 +11,15 @@ pub(crate) fn inputs<E: Element>(program: &Program) -> Vec<Tensor<E>> {
         })
     };
     program.input_shapes().iter().enumerate().map(|(k, shape)| wave(k, shape)).collect()
+}
+
+/// The gradient of the last output, a number, by all inputs.
+#[allow(dead_code, reason = "as below")]
+pub(crate) fn gradient_of_last(f: &Program) -> Program {
+    let last = f.output_shapes().len() - 1;
+    let loss = Program::record_shapes(&f.input_shapes(), |x| vec![f.eval(x)[last]]).unwrap();
+    let wrt: Vec<usize> = (0..f.input_shapes().len()).collect();
+    loss.vjp_with(&wrt, Disconnected::Zeros).unwrap()
 }
 
 /// xorshift: the same programs on every machine.
