@@ -19,6 +19,8 @@ use std::array::from_fn;
 /// ```
 ///
 /// Time: that of the value and one multiply-add per direction and operation; 4, 8 and 16 fill vector registers.
+///
+/// As in a [`Dual`](crate::Dual), 0 · ∞ is 0 where a tangent is exactly zero; a tangent of zero may be −0.
 #[derive(Clone, Debug)]
 pub struct DualN<V: Value, const N: usize> {
     value: V,
@@ -206,8 +208,8 @@ impl<V: Value, const N: usize> Value for DualN<V, N> {
         let partial = pointwise::unary(op(), &x.value, &value);
         // A loop, not `from_fn`, which is not always inlined.
         let mut tangents = x.tangents.clone();
-        // A square is mostly one of inputs, whose tangents are ones and zeros: products with those the compiler leaves out,
-        // as long as nothing is looked at.
+        // A square is mostly one of inputs, whose tangents are ones and zeros: by the rule that zero times anything is zero
+        // the compiler leaves such products out, which it may not where they are taken as they are.
         if !matches!(op(), Unary::Square)
             && let Some(p) = finite::<V, N>(&partial)
         {

@@ -134,3 +134,46 @@ fn what_is_read_from_far_away_ends_a_chain() {
     let explained = checked(&far(3000).unwrap(), "far");
     assert!(explained.contains("chain, ") && !explained.contains("in 1 kernels"), "{explained}");
 }
+
+#[test]
+fn chains_that_stand_between_each_other_are_two_and_work_in_single_precision_and_as_clones() {
+    let n = 3000;
+    let f = Program::record_many(&[&[n], &[n]], |x| {
+        let (mut a, mut b) = (x[0], x[1]);
+        for _ in 0..3 {
+            a = moved(&a, 1) * x[0] + 0.5;
+            b = moved(&b, -2) * x[1] - 0.5;
+        }
+        vec![a, b]
+    })
+    .unwrap();
+    assert_eq!(checked(&f, "two").matches("chain, ").count(), 2);
+    let x: Vec<Tensor<f32>> = inputs(&f);
+    let expected = f.run(&x).unwrap();
+    let mut executable = f.compile::<f32>(CompileOptions::default().threads(1));
+    let mut copy = executable.clone();
+    executable.run(&x.iter().map(|x| x * 2.0).collect::<Vec<_>>()).unwrap();
+    for (found, expected) in copy.run(&x).unwrap().iter().zip(&expected) {
+        assert!(found.data().iter().zip(expected.data()).all(|(a, b)| (a - b).abs() <= 1e-6), "single precision");
+    }
+}
+
+#[test]
+fn what_others_read_of_a_chain_is_not_all_kept_at_once() {
+    let n = 100_000;
+    let steps = 40;
+    let f = Program::record_many(&[&[n]], |x| {
+        let mut u = x[0];
+        let mut seen = Vec::new();
+        for _ in 0..steps {
+            u = (moved(&u, 1) + moved(&u, -1)) * 0.49;
+            // What is read in another order is complete only behind the chain.
+            seen.push((u.flip(&[0]) * x[0]).sum_all());
+        }
+        seen
+    })
+    .unwrap();
+    assert!(checked(&f, "turned").contains("chain, "));
+    let bytes = f.compile::<f64>(CompileOptions::default().threads(1)).peak_bytes();
+    assert!(bytes < 14 * n * size_of::<f64>(), "{bytes} bytes for {steps} steps");
+}

@@ -228,3 +228,25 @@ fn select_differentiates_the_chosen_side() {
     let g = grad(|v| v[0].test(Compare::Gt, 0.0).select(&v[0].square(), &(v[0] * 5.0)).sum_all(), &[x]).unwrap();
     assert_eq!(g[0].data(), [5.0, 4.0]);
 }
+
+#[test]
+fn several_directions_agree_with_one_where_a_partial_is_infinite_or_nan() {
+    use autodiff::{Dual, DualN};
+    fn f<V: Value>(x: &V, y: &V) -> V {
+        (x.sqrt() + x.times(y).ln() * y.clone() + y.over(x)).times(&y.square().recip())
+    }
+    for (x, y) in [(0.3, 0.7), (0.0, 0.5), (0.3, 0.0), (-1.0, 2.0), (f64::INFINITY, 1.0), (1e-320, 3.0)] {
+        let [a, b] = DualN::variables([x, y]);
+        let both = f(&a, &b).tangents();
+        let one = [
+            f(&Dual::variable(x), &Dual::constant_value(y)).tangent(),
+            f(&Dual::constant_value(x), &Dual::variable(y)).tangent(),
+        ];
+        for (both, one) in both.iter().zip(&one) {
+            assert!(both == one || (both.is_nan() && one.is_nan()), "at {x}, {y}: {both} is not {one}");
+        }
+    }
+    // √x at 0 has no finite slope, which is nothing to the other direction.
+    let [a, b] = DualN::variables([0.0, 1.0]);
+    assert_eq!((a.sqrt() + b).tangents(), [f64::INFINITY, 1.0]);
+}

@@ -24,6 +24,9 @@ const VECTOR: isize = 8;
 /// Kernels, the first one among them, that are looked at: a chain is found in constant time.
 const AHEAD: usize = 64;
 
+/// What a chain makes and others read at most: all of it is there at once.
+const SEEN: usize = 8;
+
 /// Elements of a walk from which it may start a chain.
 const LONG: usize = 64;
 
@@ -180,11 +183,17 @@ struct Search {
 impl Search {
     /// The chain that starts with the first kernel, if there is one.
     fn begin<E: Element>(items: &[Item<E>], memory: &Memory<'_>) -> Option<Self> {
-        match &items.first()?.kernel {
+        let (first, others) = items.split_first()?;
+        match &first.kernel {
             Kernel::Fused(walk) if walk.n >= LONG => {}
             _ => return None,
         }
+        // Most walks have nobody to go with.
+        if !others.iter().any(|item| item.touches().any(|buffer| first.written.contains(&buffer))) {
+            return None;
+        }
         let mut search = Self::default();
+        let mut seen: FxHashSet<u32> = FxHashSet::default();
         // What is complete only after the chain.
         let mut late: FxHashSet<u32> = FxHashSet::default();
         let mut linked = false;
@@ -206,10 +215,16 @@ impl Search {
             };
             if let Fate::After = fate {
                 late.extend(&item.written);
+                let made = search.written.iter().map(|made| made.buffer);
+                seen.extend(made.filter(|buffer| item.read.contains(buffer)));
+            }
+            let first = search.fates.is_empty();
+            if (first && !matches!(fate, Fate::Inside(_))) || seen.len() > SEEN {
+                break;
             }
             search.fates.push(fate);
         }
-        if !matches!(search.fates[0], Fate::Inside(_)) || !linked {
+        if !linked {
             return None;
         }
         search.leave_what_is_not_joined(items);
@@ -252,7 +267,7 @@ impl Search {
         near.then_some(Member { walk, lag, read, written })
     }
 
-    /// What has nothing to do with the first walk is no part of its chain.
+    /// What has nothing to do with the first walk is no part of its chain: it may start one of its own.
     fn leave_what_is_not_joined<E>(&mut self, items: &[Item<E>]) {
         let made: FxHashSet<u32> = self.written.iter().map(|access| access.buffer).collect();
         let mut joined: FxHashSet<u32> = items[0].written.iter().copied().collect();
@@ -271,7 +286,7 @@ impl Search {
         }
         for (fate, item) in self.fates.iter_mut().zip(items) {
             if matches!(fate, Fate::Inside(_)) && !own(item).iter().any(|buffer| joined.contains(buffer)) {
-                *fate = Fate::Before;
+                *fate = Fate::After;
             }
         }
     }
@@ -357,7 +372,8 @@ fn chain<E: Element>(mut members: Vec<Member>, own: impl Fn(u32) -> bool, memory
     let line = LINE / size_of::<E>();
     let slots = members.iter().map(|member| member.walk.slots).max().unwrap_or(0);
     let live = gaps.total + streams.len() + slots;
-    let most = (BLOCK / size_of::<E>() / live.max(1)).clamp(128, 2048);
+    let back: usize = rings.values().map(|ring| ring.back as usize).sum();
+    let most = ((BLOCK / size_of::<E>()).saturating_sub(back) / live.max(1)).clamp(128, 2048);
     // Rounds as equal as can be.
     let end = members.iter().map(|member| member.lag as usize + member.walk.n).max().unwrap_or(1);
     let block = end.div_ceil(end.div_ceil(most)).next_multiple_of(64);
@@ -372,7 +388,8 @@ fn chain<E: Element>(mut members: Vec<Member>, own: impl Fn(u32) -> bool, memory
             let (buffer, start) = memory.whole(buffer);
             let ring = rings.get(&buffer)?;
             let back = lag - (start + offset) - ring.turn;
-            usize::try_from((ring.at * length + before) as isize - back).ok()
+            let at = (ring.at * length + before) as isize - back;
+            Some(usize::try_from(at).expect("a ring has room for all that is read back"))
         };
         for load in &mut walk.loads {
             load.near = near(load.buffer, load.offset);
@@ -419,5 +436,5 @@ fn copies(joined: &Joined) -> Option<Vec<Fused>> {
             scratch: 1,
         })
     };
-    if joined.outer != 1 { None } else { joined.parts.iter().map(copy).collect() }
+    if joined.outer != 1 { None } else { joined.parts.iter().filter(|part| part.len > 0).map(copy).collect() }
 }

@@ -2,7 +2,7 @@
 
 use super::super::memory::{Bases, LINE, Near};
 use super::registers::Registers;
-use super::{Fused, Location, Scratch};
+use super::{Fused, Scratch};
 use crate::scalar::Element;
 
 /// A walk whose element `i` has its turn at `lag + i`.
@@ -67,6 +67,8 @@ impl Chain {
     pub(super) fn run<E: Element>(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
         let (slots, rings) = self.sizes::<E>();
         let (slots, rest) = scratch.slots[..slots + rings].split_at_mut(slots);
+        // One pointer for all rounds, so that none of them ends another's life.
+        let slots = slots.as_mut_ptr();
         let mut near = Near::rings(rest);
         let end = self.links.iter().map(|link| link.lag + link.walk.n).max().unwrap_or(0);
         let ring = Self::ring::<E>(self.before, self.block);
@@ -79,17 +81,18 @@ impl Chain {
                 if from >= to {
                     continue;
                 }
-                let (range, n, begin) = (from..to, to - from, from + lag - start);
-                near.begin_at(begin);
-                let registers = Registers::new(own, slots, (walk.slots, walk.block));
+                let (range, n) = (from..to, to - from);
+                near.begin_at(from + lag - start);
+                let registers = Registers::new(own, slots, walk.block);
                 if from == 0 {
                     registers.point(&walk.locations, bases, &near, (walk.n, 1), &range);
+                } else {
+                    registers.point_to_rings(&walk.locations, &near, n);
                 }
-                walk.run_block(bases, &near, registers, &range, (from, n));
-                registers.advance(&walk.locations, |location| match location {
-                    Location::Near { .. } => -(begin as isize),
-                    _ => n as isize,
-                });
+                // SAFETY: buffers were found long enough for all of the walk in its first round, and rings for this one;
+                // there are slots of a block for the walk that has most.
+                unsafe { walk.run_block(bases, &near, registers, &range, (from, n)) };
+                registers.advance(&walk.locations, |_| n as isize);
             }
             if start + self.block < end {
                 near.begin_at(0);

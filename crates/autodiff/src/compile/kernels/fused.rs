@@ -17,7 +17,7 @@ pub(in super::super) enum Location {
     Slot(u32),
     /// A piece of a buffer, which moves on with the block: by elements or by rows.
     Buffer { buffer: u32, offset: isize, level: Level },
-    /// Rows of a block that only the kernels of a group see, behind so many elements of each.
+    /// Rows of a block that only the kernels of a group see, behind so many elements of each; or in the rings of a chain.
     Near { at: usize, level: Level },
 }
 
@@ -217,7 +217,8 @@ impl Fused {
         range: Range<usize>,
     ) {
         let (table, to) = (E::kernels(), range.end);
-        let registers = Registers::new(pointers, slots, (self.slots, self.block));
+        assert!(slots.len() >= self.slots * self.block, "a walk has too few slots");
+        let registers = Registers::new(pointers, slots.as_mut_ptr(), self.block);
         registers.point(&self.locations, bases, near, (self.n, self.columns), &range);
         let mut start = range.start;
         // Where the block began for which the first instructions were run last.
@@ -257,7 +258,8 @@ impl Fused {
                     }
                 }
             }
-            self.run_block(bases, near, registers, &range, (start, n));
+            // SAFETY: the registers were pointed to the range, and moved on with the blocks; a slot has room for one.
+            unsafe { self.run_block(bases, near, registers, &range, (start, n)) };
             // SAFETY: a register that is read at the end holds a block, as for the instructions, and is not written here.
             let read = |register: u32, n: usize| unsafe { registers.read(register, n) };
             let mut offset = 0;
@@ -289,10 +291,12 @@ impl Fused {
         }
     }
 
-    /// The instructions that are run for each block, for one of `n` elements from `start` on, of a range for which the
-    /// registers were pointed to where it stands.
+    /// The instructions that are run for each block, for one of `n` elements from `start` on.
+    ///
+    /// # Safety
+    /// Each register points to at least `n` elements: to a slot, or into a buffer or what stands near, where `start` is.
     #[inline(always)]
-    pub(super) fn run_block<E: Element>(
+    pub(super) unsafe fn run_block<E: Element>(
         &self,
         bases: &Bases<E>,
         near: &Near<'_, E>,
@@ -302,8 +306,7 @@ impl Fused {
     ) {
         let table = E::kernels();
         let rows = n / self.columns;
-        // SAFETY: a register points to a slot of `block ≥ n` elements, or into a buffer or what stands near, whose length was
-        // checked for all of the range. A result never shares its slot with an argument, and memory that is written here is
+        // SAFETY: a register points to `n` elements, as the caller says. A result never shares its slot with an argument, and memory that is written here is
         // read only through the register it is written by, and before that, by other instructions, through the one of the
         // buffer that it takes the place of. What a load found in place is not written.
         let read = |register: u32, n: usize| unsafe { registers.read(register, n) };

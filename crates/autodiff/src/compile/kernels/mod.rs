@@ -1,5 +1,5 @@
-//! What an executable does, step by step: fused walks, products, joins, single numbers, and ops with kernels of
-//! their own.
+//! What an executable does, step by step: fused walks, products, groups and chains of them, joins, single numbers, and
+//! ops with kernels of their own.
 
 mod chain;
 mod copied;
@@ -45,7 +45,7 @@ pub(super) enum Kernel<E> {
 
 /// Room for one kernel at a time, sized when compiling.
 pub(super) struct Scratch<E> {
-    /// Blocks, single numbers, and rows that only a group sees.
+    /// Blocks, single numbers, and rows or rings that only a group or a chain sees.
     pub(super) slots: Arena<E>,
     /// Copies of factors, and what belongs to a chunk: what late reductions gather.
     pub(super) late: Arena<E>,

@@ -18,10 +18,9 @@ pub(super) struct Registers<'a, E> {
 }
 
 impl<'a, E: Element> Registers<'a, E> {
-    /// Room for addresses, and for so many slots of a block each.
-    pub(super) fn new(pointers: &'a mut [Pointer<E>], slots: &'a mut [E], (count, block): (usize, usize)) -> Self {
-        assert!(slots.len() >= count * block, "a walk has too few slots");
-        Self { pointers: Cell::from_mut(pointers).as_slice_of_cells(), slots: slots.as_mut_ptr(), block }
+    /// Room for addresses, and where slots of so many elements each begin.
+    pub(super) fn new(pointers: &'a mut [Pointer<E>], slots: *mut E, block: usize) -> Self {
+        Self { pointers: Cell::from_mut(pointers).as_slice_of_cells(), slots, block }
     }
 
     #[inline(always)]
@@ -55,6 +54,15 @@ impl<'a, E: Element> Registers<'a, E> {
                 Location::Near { at, level: Level::Row } => near.pointer(at, (end - start) / columns),
                 Location::Near { at, .. } => near.pointer(at, end - start),
             }));
+        }
+    }
+
+    /// Points those of rings to the next `n` elements there.
+    pub(super) fn point_to_rings(&self, locations: &[Location], near: &Near<'_, E>, n: usize) {
+        for (pointer, location) in self.pointers.iter().zip(locations) {
+            if let Location::Near { at, .. } = *location {
+                pointer.set(Pointer(near.pointer(at, n)));
+            }
         }
     }
 
