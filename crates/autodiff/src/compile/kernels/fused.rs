@@ -259,7 +259,7 @@ impl Fused {
                 }
             }
             // SAFETY: the registers were pointed to the range, and moved on with the blocks; a slot has room for one.
-            unsafe { self.run_block(bases, near, registers, &range, (start, n)) };
+            unsafe { self.run_long_block(bases, near, registers, &range, (start, n)) };
             // SAFETY: a register that is read at the end holds a block, as for the instructions, and is not written here.
             let read = |register: u32, n: usize| unsafe { registers.read(register, n) };
             let mut offset = 0;
@@ -289,6 +289,24 @@ impl Fused {
                 });
             }
         }
+    }
+
+    /// [`run_block`](Fused::run_block) as a function of its own, which keeps what it goes by in registers of the processor:
+    /// for many instructions.
+    ///
+    /// # Safety
+    /// As there.
+    #[inline(never)]
+    unsafe fn run_long_block<E: Element>(
+        &self,
+        bases: &Bases<E>,
+        near: &Near<'_, E>,
+        registers: Registers<'_, E>,
+        range: &Range<usize>,
+        block: (usize, usize),
+    ) {
+        // SAFETY: the caller's.
+        unsafe { self.run_block(bases, near, registers, range, block) };
     }
 
     /// The instructions that are run for each block, for one of `n` elements from `start` on.
