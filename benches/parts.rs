@@ -76,6 +76,19 @@ fn chain(n: usize) -> Program {
 }
 
 /// One Runge–Kutta step of the Lotka–Volterra equations, on single numbers.
+/// Explicit steps of the heat equation with fixed ends.
+fn heat(n: usize, steps: usize) -> Program {
+    record(&[&[n]], |x| {
+        let mut u = x[0];
+        for _ in 0..steps {
+            let neighbours = u.slice_axis(0, 0..n - 2) + u.slice_axis(0, 2..n);
+            let inside = u.slice_axis(0, 1..n - 1) * 0.5 + neighbours * 0.25;
+            u = Var::concat(&[&u.slice_axis(0, 0..1), &inside, &u.slice_axis(0, n - 1..n)], 0);
+        }
+        u
+    })
+}
+
 fn lotka_volterra() -> Program {
     Program::record_many(&[&[], &[], &[], &[], &[], &[]], |a| {
         let (p, h) = (&a[..4], 0.01);
@@ -235,6 +248,15 @@ fn ratios() {
         || ready.run(),
         || drop(black_box(program.run(&inputs))),
     );
+    for n in [1000, 10_000, 100_000, 1_000_000] {
+        let (mut together, mut step) = (Ready::new(&heat(n, 5)), Ready::new(&heat(n, 1)));
+        ratio(
+            &format!("five steps of a stencil, {n} elements: one program / a step five times"),
+            "< 1",
+            || together.run(),
+            || (0..5).for_each(|_| step.run()),
+        );
+    }
     let gradient = lotka_volterra().vjp(&[0, 1, 2, 3, 4, 5]).expect("every input is used");
     let lanes = gradient.batch(128, &[Some(0); 8], &[0; 6]).expect("eight inputs, six outputs");
     let (mut one, mut many) = (Ready::new(&gradient), Ready::new(&lanes));
