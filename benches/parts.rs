@@ -75,7 +75,6 @@ fn chain(n: usize) -> Program {
     record(&[&[n], &[n], &[n], &[n], &[n]], |a| (a[0] * a[1] + a[2]).tanh() * a[3] - a[4])
 }
 
-/// One Runge–Kutta step of the Lotka–Volterra equations, on single numbers.
 /// Explicit steps of the heat equation with fixed ends.
 fn heat(n: usize, steps: usize) -> Program {
     record(&[&[n]], |x| {
@@ -89,6 +88,7 @@ fn heat(n: usize, steps: usize) -> Program {
     })
 }
 
+/// One Runge–Kutta step of the Lotka–Volterra equations, on single numbers.
 fn lotka_volterra() -> Program {
     Program::record_many(&[&[], &[], &[], &[], &[], &[]], |a| {
         let (p, h) = (&a[..4], 0.01);

@@ -8,10 +8,10 @@
 use super::kernels::{Copied, Fused, Kernel, Location, MatMul, NARROW, RowPart, Rows};
 use super::lower::Buffer;
 use super::near;
+use super::together::{self, Fate, Item};
 use crate::kernel::Tall;
 use crate::scalar::Element;
 use rustc_hash::FxHashSet;
-use std::collections::VecDeque;
 
 /// Bytes of a factor from which reading it twice is worth avoiding.
 const LARGE: usize = 256 << 10;
@@ -31,16 +31,6 @@ const MANY: usize = 64;
 /// Elements of a product over all rows, which every chunk of them gathers for itself, unless it spares a large factor.
 const GATHERED: usize = 1 << 13;
 
-/// Kernels, the first one among them, that are looked at: a group is found in constant time.
-const AHEAD: usize = 64;
-
-/// A kernel, and the buffers that it reads and writes.
-struct Item<E> {
-    kernel: Kernel<E>,
-    read: Vec<u32>,
-    written: Vec<u32>,
-}
-
 /// The kernels, those that gain from it joined; the order changes only where nothing depends on it.
 pub(super) fn share_rows<E: Element>(
     kernels: Vec<Kernel<E>>,
@@ -50,25 +40,14 @@ pub(super) fn share_rows<E: Element>(
 ) -> Vec<Kernel<E>> {
     let mut reads = vec![0; buffers.len()];
     outputs.iter().for_each(|&buffer| reads[buffer as usize] += 1);
-    let mut done: Vec<Kernel<E>> = Vec::with_capacity(kernels.len());
-    let mut left: VecDeque<Item<E>> = kernels
-        .into_iter()
-        .map(|kernel| {
-            let (read, written) = kernel.buffers();
-            read.iter().for_each(|&buffer| reads[buffer as usize] += 1);
-            Item { kernel, read, written }
-        })
-        .collect();
+    let items = kernels.into_iter().map(|kernel| {
+        let (read, written) = kernel.buffers();
+        read.iter().for_each(|&buffer| reads[buffer as usize] += 1);
+        Item { kernel, read, written }
+    });
+    let items = items.collect();
     let shared = Shared { buffers, reads, threads };
-    while !left.is_empty() {
-        let near = left.len().min(AHEAD);
-        let near = &left.make_contiguous()[..near];
-        match Group::find(near, buffers) {
-            Some(group) => group.apply(&mut left, &mut done, &shared),
-            None => done.extend(left.pop_front().map(|item| item.kernel)),
-        }
-    }
-    done
+    together::join(items, |near| Group::find(near, buffers), |found, members| found.kernel(members, &shared))
 }
 
 /// What is the same for all groups.
@@ -157,18 +136,7 @@ enum Member {
     },
 }
 
-/// Where each kernel goes.
-#[derive(Clone, Copy)]
-enum Fate {
-    /// Needs nothing of the group, which needs it.
-    Before,
-    Inside(Member),
-    /// Needs something that is only complete after the group, or is not needed by it.
-    After,
-}
-
 struct Group {
-    fates: Vec<Fate>,
     rows: usize,
     /// What is made in it row by row.
     made: FxHashSet<u32>,
@@ -180,16 +148,15 @@ struct Group {
 
 impl Group {
     /// The group that starts with the first kernel, if there is one that gains.
-    fn find<E: Element>(items: &[Item<E>], buffers: &[Buffer]) -> Option<Self> {
+    fn find<E: Element>(items: &[Item<E>], buffers: &[Buffer]) -> Option<(Vec<Fate<Member>>, Self)> {
         let by_matrix = by_matrix(&items.first()?.kernel).and_then(|seed| Self::collect(seed, items, buffers));
         by_matrix.or_else(|| Self::collect(by_rows(items, buffers)?, items, buffers))
     }
 
     /// All that can be in a group with the first kernel, if it reads its factor at least twice, or enough of its own.
-    fn collect<E: Element>(seed: Seed, items: &[Item<E>], buffers: &[Buffer]) -> Option<Self> {
-        let rows = seed.rows;
-        let mut group =
-            Self { fates: Vec::with_capacity(items.len()), rows, made: FxHashSet::default(), passing: 0, panels: 0 };
+    fn collect<E: Element>(seed: Seed, items: &[Item<E>], buffers: &[Buffer]) -> Option<(Vec<Fate<Member>>, Self)> {
+        let mut group = Self { rows: seed.rows, made: FxHashSet::default(), passing: 0, panels: 0 };
+        let mut fates = Vec::with_capacity(items.len());
         // Buffers that are complete only after the group.
         let mut late = FxHashSet::default();
         for (i, item) in items.iter().enumerate() {
@@ -227,10 +194,10 @@ impl Group {
                     }
                 }
             }
-            group.fates.push(fate);
+            fates.push(fate);
         }
-        group.leave_what_is_not_joined(items);
-        let inside = group.fates.iter().zip(items).filter(|(fate, _)| matches!(fate, Fate::Inside(_)));
+        group.made = together::leave_what_is_not_joined(&mut fates, items, &group.made);
+        let inside = fates.iter().zip(items).filter(|(fate, _)| matches!(fate, Fate::Inside(_)));
         let read = inside.flat_map(|(_, item)| &item.read);
         let gains = match seed.matrix() {
             Some(matrix) => read.filter(|&&b| b == matrix).count() >= 2,
@@ -242,15 +209,15 @@ impl Group {
         if !gains {
             return None;
         }
-        group.leave_what_is_not_needed(items);
-        group.passing = group.elements_that_pass(items, buffers);
-        Some(group)
+        leave_what_is_not_needed(&mut fates, items);
+        group.passing = group.elements_that_pass(&fates, items, buffers);
+        Some((fates, group))
     }
 
     /// Elements of a row that come from outside.
-    fn elements_that_pass<E: Element>(&self, items: &[Item<E>], buffers: &[Buffer]) -> usize {
+    fn elements_that_pass<E>(&self, fates: &[Fate<Member>], items: &[Item<E>], buffers: &[Buffer]) -> usize {
         let mut passing: FxHashSet<u32> = FxHashSet::default();
-        for (fate, item) in self.fates.iter().zip(items) {
+        for (fate, item) in fates.iter().zip(items) {
             match (fate, &item.kernel) {
                 (Fate::Inside(Member::Product { .. }), Kernel::MatMul(p)) => {
                     passing.insert(p.a.buffer);
@@ -262,44 +229,6 @@ impl Group {
             }
         }
         passing.difference(&self.made).map(|&b| buffers[b as usize].len / self.rows).sum()
-    }
-
-    /// What has nothing to do with the rows that the first kernel makes stays behind the group: a product of the same
-    /// rows may be one that is recomputed for later.
-    fn leave_what_is_not_joined<E: Element>(&mut self, items: &[Item<E>]) {
-        let mut joined: FxHashSet<u32> = items.iter().take(1).flat_map(|item| item.written.iter().copied()).collect();
-        loop {
-            let before = joined.len();
-            for (_, item) in self.fates.iter().zip(items).filter(|(fate, _)| matches!(fate, Fate::Inside(_))) {
-                let own = || item.read.iter().chain(&item.written).filter(|b| self.made.contains(b));
-                if own().any(|b| joined.contains(b)) {
-                    joined.extend(own());
-                }
-            }
-            if joined.len() == before {
-                break;
-            }
-        }
-        for (fate, item) in self.fates.iter_mut().zip(items) {
-            let own = item.read.iter().chain(&item.written).any(|b| joined.contains(b));
-            if matches!(fate, Fate::Inside(_)) && !own {
-                *fate = Fate::After;
-            }
-        }
-        self.made.retain(|b| joined.contains(b));
-    }
-
-    /// What the group does not need stays behind it: what is recomputed for later would only be kept for longer.
-    fn leave_what_is_not_needed<E: Element>(&mut self, items: &[Item<E>]) {
-        let mut needed: FxHashSet<u32> = FxHashSet::default();
-        for (fate, item) in self.fates.iter_mut().zip(items).rev() {
-            match fate {
-                Fate::Inside(_) => needed.extend(&item.read),
-                Fate::Before if item.written.iter().any(|b| needed.contains(b)) => needed.extend(&item.read),
-                Fate::Before => *fate = Fate::After,
-                Fate::After => {}
-            }
-        }
     }
 
     /// What the kernel can be to the group, if it has to do with it.
@@ -361,26 +290,28 @@ impl Group {
         loads && direct
     }
 
-    /// Takes the group's kernels from those that are left: puts what comes before it and the group into `done`, and leaves
-    /// what comes after it.
-    fn apply<E: Element>(self, left: &mut VecDeque<Item<E>>, done: &mut Vec<Kernel<E>>, shared: &Shared<'_>) {
-        let Self { fates, rows, made, passing, .. } = self;
-        let (mut parts, mut after) = (Vec::new(), Vec::new());
-        for (item, fate) in left.drain(..fates.len()).zip(fates) {
-            match fate {
-                Fate::Before => done.push(item.kernel),
-                Fate::Inside(member) => parts.push(part(item.kernel, member)),
-                Fate::After => after.push(item),
-            }
-        }
+    /// The group as a kernel.
+    fn kernel<E: Element>(self, members: Vec<(Item<E>, Member)>, shared: &Shared<'_>) -> Kernel<E> {
+        let Self { rows, made, passing, .. } = self;
+        let mut parts: Vec<RowPart> = members.into_iter().map(|(item, member)| part(item.kernel, member)).collect();
         let len = |buffer: u32| shared.buffers[buffer as usize].len / rows;
         let own = near::place(&mut parts, |b| made.contains(&b).then(|| len(b)), &shared.reads);
         let seen: usize = made.iter().filter(|b| !own.buffers.contains(b)).map(|&b| len(b)).sum();
         let row = passing + seen + own.row;
         let block = (BLOCK / size_of::<E>() / row.max(1)).clamp(ROWS, 512);
-        done.push(Kernel::Rows(Rows::new(parts, own, (rows, block), shared.threads)));
-        for item in after.into_iter().rev() {
-            left.push_front(item);
+        Kernel::Rows(Rows::new(parts, own, (rows, block), shared.threads))
+    }
+}
+
+/// What the group does not need stays behind it: what is recomputed for later would only be kept for longer.
+fn leave_what_is_not_needed<E>(fates: &mut [Fate<Member>], items: &[Item<E>]) {
+    let mut needed: FxHashSet<u32> = FxHashSet::default();
+    for (fate, item) in fates.iter_mut().zip(items).rev() {
+        match fate {
+            Fate::Inside(_) => needed.extend(&item.read),
+            Fate::Before if item.written.iter().any(|b| needed.contains(b)) => needed.extend(&item.read),
+            Fate::Before => *fate = Fate::After,
+            Fate::After => {}
         }
     }
 }

@@ -5,24 +5,23 @@
 //! reads (loop skewing: Wolfe, *Loops skewing: the wavefront method revisited*, 1986), so that all of them go over memory
 //! together, block by block, and what only they see never gets there. (See `docs/compile.md`.)
 
-use super::kernels::{Chain, Fused, Instr, Joined, Kernel, Link, Location};
+use super::fuse::Level;
+use super::kernels::{Chain, Fused, Instr, Joined, Kernel, Link, Location, Part};
 use super::lower::Buffer;
 use super::memory::LINE;
 use super::parts::Within;
 use super::plan::{Gaps, Home};
+use super::together::{self, Fate, Item};
 use crate::op::Unary;
 use crate::scalar::Element;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::collections::VecDeque;
 
 /// Places that a walk stays behind the first one at most.
 const LAG: isize = 512;
 
-/// Elements of a vector, or of several.
+/// Elements of a vector, or of several; and of what a loop does in one go, of which blocks leave no rest.
 const VECTOR: isize = 8;
-
-/// Kernels, the first one among them, that are looked at: a chain is found in constant time.
-const AHEAD: usize = 64;
+const UNROLLED: usize = 64;
 
 /// What a chain makes and others read at most: all of it is there at once.
 const SEEN: usize = 8;
@@ -68,38 +67,42 @@ pub(super) fn join<E: Element>(
     if kernels.iter().filter(|kernel| matches!(kernel, Kernel::Fused(_))).nth(1).is_none() {
         return kernels;
     }
-    let memory = Memory { buffers, within, homes, threads };
+    let memory = Memory { buffers, within, threads };
     let mut touched = vec![0_usize; buffers.len()];
-    let mut left: VecDeque<Item<E>> = kernels
-        .into_iter()
-        .map(|kernel| {
-            let (mut read, mut written) = kernel.buffers();
-            for list in [&mut read, &mut written] {
-                list.iter_mut().for_each(|buffer| *buffer = memory.whole(*buffer).0);
-                list.sort_unstable();
-                list.dedup();
-            }
-            let item = Item { kernel, read, written };
-            item.touches().for_each(|buffer| touched[buffer as usize] += 1);
-            item
-        })
-        .collect();
-    let mut done = Vec::with_capacity(left.len());
-    while !left.is_empty() {
-        let near = left.len().min(AHEAD);
-        match Search::begin(&left.make_contiguous()[..near], &memory) {
-            Some(found) => found.apply(&mut left, &mut done, &memory, &touched),
-            None => done.extend(left.pop_front().map(|item| item.kernel)),
+    let items = kernels.into_iter().map(|kernel| {
+        // Wholes, each once.
+        let (mut read, mut written) = kernel.buffers();
+        for list in [&mut read, &mut written] {
+            list.iter_mut().for_each(|buffer| *buffer = memory.whole(*buffer).0);
+            list.sort_unstable();
+            list.dedup();
         }
-    }
-    done
+        let item = Item { kernel, read, written };
+        item.touches().for_each(|&buffer| touched[buffer as usize] += 1);
+        item
+    });
+    let items = items.collect();
+    together::join(
+        items,
+        |near| Search::find(near, &memory).map(|fates| (fates, ())),
+        |(), inside| {
+            let mut members = Vec::new();
+            // How often the chain touches each buffer: what others touch too is not its own.
+            let mut own: FxHashMap<u32, usize> = FxHashMap::default();
+            for (item, more) in inside {
+                item.touches().for_each(|&buffer| *own.entry(buffer).or_default() += 1);
+                members.extend(more);
+            }
+            let own = |buffer: u32| own[&buffer] == touched[buffer as usize] && homes[buffer as usize].is_none();
+            Kernel::Chain(chain::<E>(members, own, &memory))
+        },
+    )
 }
 
 /// What is the same for all chains.
 struct Memory<'a> {
     buffers: &'a [Buffer],
     within: &'a [Option<Within>],
-    homes: &'a [Option<Home>],
     threads: usize,
 }
 
@@ -141,30 +144,6 @@ impl Memory<'_> {
     }
 }
 
-/// A kernel, and the buffers that it reads and writes: wholes, each once.
-struct Item<E> {
-    kernel: Kernel<E>,
-    read: Vec<u32>,
-    written: Vec<u32>,
-}
-
-impl<E> Item<E> {
-    fn touches(&self) -> impl Iterator<Item = u32> + '_ {
-        let once = self.written.iter().filter(|buffer| !self.read.contains(buffer));
-        self.read.iter().chain(once).copied()
-    }
-}
-
-/// Where each kernel goes.
-enum Fate {
-    /// Needs nothing of the chain, which may need it.
-    Before,
-    /// What it is there.
-    Inside(Vec<Member>),
-    /// Needs something that is complete only after the chain.
-    After,
-}
-
 /// A walk in a chain, and what it does.
 struct Member {
     walk: Fused,
@@ -173,62 +152,69 @@ struct Member {
     written: Vec<Access>,
 }
 
+/// What the chain so far reads and writes.
 #[derive(Default)]
 struct Search {
-    fates: Vec<Fate>,
     read: Vec<Access>,
     written: Vec<Access>,
 }
 
 impl Search {
     /// The chain that starts with the first kernel, if there is one.
-    fn begin<E: Element>(items: &[Item<E>], memory: &Memory<'_>) -> Option<Self> {
+    fn find<E: Element>(items: &[Item<E>], memory: &Memory<'_>) -> Option<Vec<Fate<Vec<Member>>>> {
         let (first, others) = items.split_first()?;
         match &first.kernel {
             Kernel::Fused(walk) if walk.n >= LONG => {}
             _ => return None,
         }
         // Most walks have nobody to go with.
-        if !others.iter().any(|item| item.touches().any(|buffer| first.written.contains(&buffer))) {
+        if !others.iter().any(|item| item.touches().any(|buffer| first.written.contains(buffer))) {
             return None;
         }
-        let mut search = Self::default();
-        let mut seen: FxHashSet<u32> = FxHashSet::default();
-        // What is complete only after the chain.
-        let mut late: FxHashSet<u32> = FxHashSet::default();
+        let (mut search, mut fates) = (Self::default(), Vec::new());
+        // What is complete only after the chain, and what others read of it.
+        let (mut late, mut seen): (FxHashSet<u32>, FxHashSet<u32>) = Default::default();
         let mut linked = false;
         for item in items {
-            let own = |search: &Self| search.written.iter().any(|made| item.read.contains(&made.buffer));
+            let mut own =
+                search.written.iter().map(|made| made.buffer).filter(|made| item.read.contains(made)).peekable();
+            let reads = own.peek().is_some();
             let fate = if item.read.iter().any(|buffer| late.contains(buffer)) {
                 Fate::After
-            } else if let Some(members) = search.members(item, memory) {
-                linked |= own(&search);
-                for member in &members {
-                    search.read.extend(&member.read);
-                    search.written.extend(&member.written);
-                }
-                Fate::Inside(members)
-            } else if own(&search) {
-                Fate::After
             } else {
-                Fate::Before
+                match search.members(item, memory) {
+                    Some(members) => Fate::Inside(members),
+                    // The first kernel begins a chain or none.
+                    None if fates.is_empty() => return None,
+                    None if reads => Fate::After,
+                    None => Fate::Before,
+                }
             };
-            if let Fate::After = fate {
-                late.extend(&item.written);
-                let made = search.written.iter().map(|made| made.buffer);
-                seen.extend(made.filter(|buffer| item.read.contains(buffer)));
+            match &fate {
+                Fate::Before => {}
+                Fate::After => {
+                    late.extend(&item.written);
+                    seen.extend(own);
+                    if seen.len() > SEEN {
+                        break;
+                    }
+                }
+                Fate::Inside(members) => {
+                    linked |= reads;
+                    for member in members {
+                        search.read.extend(&member.read);
+                        search.written.extend(&member.written);
+                    }
+                }
             }
-            let first = search.fates.is_empty();
-            if (first && !matches!(fate, Fate::Inside(_))) || seen.len() > SEEN {
-                break;
-            }
-            search.fates.push(fate);
+            fates.push(fate);
         }
         if !linked {
             return None;
         }
-        search.leave_what_is_not_joined(items);
-        (search.fates.iter().filter(|fate| matches!(fate, Fate::Inside(_))).count() > 1).then_some(search)
+        let made = search.written.iter().map(|access| access.buffer).collect();
+        together::leave_what_is_not_joined(&mut fates, items, &made);
+        (fates.iter().filter(|fate| matches!(fate, Fate::Inside(_))).count() > 1).then_some(fates)
     }
 
     /// What a kernel is in the chain so far, if it can be in it.
@@ -266,59 +252,6 @@ impl Search {
         let near = written.iter().all(|access| access.from.is_some_and(|from| lag - from <= LAG));
         near.then_some(Member { walk, lag, read, written })
     }
-
-    /// What has nothing to do with the first walk is no part of its chain: it may start one of its own.
-    fn leave_what_is_not_joined<E>(&mut self, items: &[Item<E>]) {
-        let made: FxHashSet<u32> = self.written.iter().map(|access| access.buffer).collect();
-        let mut joined: FxHashSet<u32> = items[0].written.iter().copied().collect();
-        let own = |item: &Item<E>| item.touches().filter(|buffer| made.contains(buffer)).collect::<Vec<_>>();
-        loop {
-            let before = joined.len();
-            for (_, item) in self.fates.iter().zip(items).filter(|(fate, _)| matches!(fate, Fate::Inside(_))) {
-                let own = own(item);
-                if own.iter().any(|buffer| joined.contains(buffer)) {
-                    joined.extend(own);
-                }
-            }
-            if joined.len() == before {
-                break;
-            }
-        }
-        for (fate, item) in self.fates.iter_mut().zip(items) {
-            if matches!(fate, Fate::Inside(_)) && !own(item).iter().any(|buffer| joined.contains(buffer)) {
-                *fate = Fate::After;
-            }
-        }
-    }
-
-    /// Takes the chain's kernels from those that are left: puts what comes before it and the chain into `done`, and leaves
-    /// what comes after it.
-    fn apply<E: Element>(
-        self,
-        left: &mut VecDeque<Item<E>>,
-        done: &mut Vec<Kernel<E>>,
-        memory: &Memory<'_>,
-        touched: &[usize],
-    ) {
-        let (mut members, mut after) = (Vec::new(), Vec::new());
-        // How often the chain touches each buffer: what others touch too is not its own.
-        let mut inside: FxHashMap<u32, usize> = FxHashMap::default();
-        for (item, fate) in left.drain(..self.fates.len()).zip(self.fates) {
-            match fate {
-                Fate::Before => done.push(item.kernel),
-                Fate::Inside(more) => {
-                    item.touches().for_each(|buffer| *inside.entry(buffer).or_default() += 1);
-                    members.extend(more);
-                }
-                Fate::After => after.push(item),
-            }
-        }
-        let own = |buffer: u32| inside[&buffer] == touched[buffer as usize] && memory.homes[buffer as usize].is_none();
-        done.push(Kernel::Chain(chain::<E>(members, own, memory)));
-        for item in after.into_iter().rev() {
-            left.push_front(item);
-        }
-    }
 }
 
 /// What stands in a ring: its life, in walks, and at which turn its first place is written at the earliest.
@@ -331,7 +264,7 @@ struct Ring {
     at: usize,
 }
 
-fn chain<E: Element>(mut members: Vec<Member>, own: impl Fn(u32) -> bool, memory: &Memory<'_>) -> Chain {
+fn chain<E: Element>(members: Vec<Member>, own: impl Fn(u32) -> bool, memory: &Memory<'_>) -> Chain {
     let turn = |access: &Access| access.lag - access.from.expect("what a chain makes is read in order");
     let mut rings: FxHashMap<u32, Ring> = FxHashMap::default();
     let mut streams: FxHashSet<u32> = FxHashSet::default();
@@ -376,12 +309,12 @@ fn chain<E: Element>(mut members: Vec<Member>, own: impl Fn(u32) -> bool, memory
     let most = ((BLOCK / size_of::<E>()).saturating_sub(back) / live.max(1)).clamp(128, 2048);
     // Rounds as equal as can be.
     let end = members.iter().map(|member| member.lag as usize + member.walk.n).max().unwrap_or(1);
-    let block = end.div_ceil(end.div_ceil(most)).next_multiple_of(64);
+    let block = end.div_ceil(end.div_ceil(most)).next_multiple_of(UNROLLED);
     let before = rings.values().map(|ring| ring.back as usize).max().unwrap_or(0).next_multiple_of(line);
     let mut kept = vec![0; gaps.total];
     rings.values().for_each(|ring| kept[ring.at] = kept[ring.at].max(ring.back as usize));
     let length = Chain::ring::<E>(before, block);
-    let links = members.drain(..).map(|member| {
+    let links = members.into_iter().map(|member| {
         let Member { mut walk, lag, .. } = member;
         // The place of a walk's first element, if it is in a ring.
         let near = |buffer: u32, offset: isize| {
@@ -412,9 +345,9 @@ fn chain<E: Element>(mut members: Vec<Member>, own: impl Fn(u32) -> bool, memory
 
 /// A concatenation as walks, one for each part that is left.
 fn copies(joined: &Joined) -> Option<Vec<Fused>> {
-    let copy = |part: &super::kernels::Part| {
+    let copy = |part: &Part| {
         let (low, high) = if part.len == 1 && part.load.axes.is_empty() { (0, 1) } else { part.load.shift()? };
-        let level = super::fuse::Level::Full;
+        let level = Level::Full;
         let whole = low == 0 && high == part.len;
         let read = Location::Buffer { buffer: part.load.buffer, offset: part.load.offset, level };
         let made = Location::Buffer { buffer: joined.out, offset: part.start as isize, level };

@@ -152,7 +152,7 @@ impl Program {
             before,
             kernels: lowered.kernels,
             buffers: lowered.buffers,
-            homes: homes.into_iter().map(|home| home.unwrap_or(Home::Arena(0))).collect(),
+            homes: homes.into_iter().map(|home| home.unwrap_or(Home::Scratch)).collect(),
             arena,
             slots,
             late,
@@ -222,11 +222,8 @@ impl<E: Element> Executable<E> {
         for (i, (home, buffer)) in compiled.homes.iter().zip(&compiled.buffers).enumerate() {
             match *home {
                 Home::Constant(constant) => executable.bases.set_read_only(i, compiled.constants[constant].data()),
-                Home::Arena(at) if at + buffer.len <= compiled.arena => {
-                    executable.bases.set_raw(i, start.wrapping_add(at), buffer.len);
-                }
-                // What only a group or a chain sees has no place there.
-                Home::Arena(_) | Home::Input(_) | Home::Output(_) | Home::Inside(..) => {}
+                Home::Arena(at) => executable.bases.set_raw(i, start.wrapping_add(at), buffer.len),
+                Home::Input(_) | Home::Output(_) | Home::Inside(..) | Home::Scratch => {}
             }
         }
         executable

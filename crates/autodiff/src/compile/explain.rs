@@ -112,6 +112,7 @@ impl<E: Element> Executable<E> {
             Home::Output(i) => format!("output {i} {shape:?}"),
             Home::Inside(i, from) => format!("v{} {shape:?} in output {i} at {}", b.place, from * size_of::<E>()),
             Home::Arena(at) => format!("v{} {shape:?} at {}", b.place, at * size_of::<E>()),
+            Home::Scratch => format!("v{} {shape:?} in scratch", b.place),
         }
     }
 

@@ -14,9 +14,9 @@ struct Base<E> {
 ///
 /// Kernels of one run read and write buffers through it. Which buffer shares memory with which is decided when
 /// compiling: a buffer is only overwritten after its last reader, and a kernel writes what it reads only element by
-/// element, each after it was read ([`in_place`](super::in_place)), and never while a slice of all of it is held; of a
-/// whole and its pieces, each kernel touches what is its own. Chunks of one kernel that run at once write to disjoint
-/// parts.
+/// element, each after it was read ([`in_place`](super::in_place)), and never while a slice of all of it is held (a chain of
+/// walks holds one only from one instruction to the next); of a whole and its pieces, each kernel touches what is its own.
+/// Chunks of one kernel that run at once write to disjoint parts.
 pub(super) struct Bases<E> {
     bases: Vec<Base<E>>,
 }

@@ -23,6 +23,7 @@ mod optimize;
 mod parts;
 mod plan;
 mod seen;
+mod together;
 mod view;
 
 pub use execute::{CompileOptions, Executable};

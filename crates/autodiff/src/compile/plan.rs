@@ -19,6 +19,8 @@ pub(super) enum Home {
     Arena(usize),
     /// Inside of an output, from this element on.
     Inside(usize, usize),
+    /// In scratch, where only a group or a chain sees it; or no kernel uses it.
+    Scratch,
 }
 
 /// The arena's length in elements, and the place of each buffer that lives in it. O(n log n) for n buffers.
@@ -81,7 +83,9 @@ pub(super) fn plan<E: Element>(
             homes[buffer] = homes[whole as usize].map(|home| match home {
                 Home::Arena(at) => Home::Arena(at + from),
                 Home::Output(i) => Home::Inside(i, from),
-                Home::Input(_) | Home::Constant(_) | Home::Inside(..) => unreachable!("a kernel makes the whole"),
+                Home::Input(_) | Home::Constant(_) | Home::Inside(..) | Home::Scratch => {
+                    unreachable!("a kernel makes the whole")
+                }
             });
         }
     }

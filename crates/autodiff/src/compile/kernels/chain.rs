@@ -2,8 +2,7 @@
 
 use super::super::memory::{Bases, LINE, Near};
 use super::registers::Registers;
-use super::{Fused, Location, Scratch};
-use crate::kernel::prefetch_all;
+use super::{Fused, Scratch};
 use crate::scalar::Element;
 
 /// Bytes of an array from which it is not in a near cache.
@@ -95,12 +94,7 @@ impl Chain {
                 }
                 // What comes from memory is asked for a block ahead: a chain is long at work on what it has.
                 if walk.n * size_of::<E>() > FAR {
-                    let ahead = (walk.n - to).min(n);
-                    for (register, location) in walk.locations.iter().enumerate() {
-                        if let Location::Buffer { .. } = location {
-                            prefetch_all(registers.address(register as u32).wrapping_add(n), ahead);
-                        }
-                    }
+                    registers.prefetch(&walk.locations, n, (walk.n - to).min(n));
                 }
                 // SAFETY: buffers were found long enough for all of the walk in its first round, and rings for this one;
                 // there are slots of a block for the walk that has most.

@@ -5,7 +5,7 @@ use super::super::memory::{Bases, Near, Pointer, Shared};
 use super::instr::{Instr, fold_name, with};
 use super::registers::Registers;
 use super::{Gathered, Load, Scattered, Scratch, for_each_chunk, thread_index};
-use crate::kernel::{Fold, Ternary, neutral, prefetch_all};
+use crate::kernel::{Fold, Ternary, neutral};
 use crate::op::{Literal, Unary};
 use crate::scalar::Element;
 use std::ops::Range;
@@ -237,11 +237,7 @@ impl Fused {
             // What a walk of a group moves along is not near, but for its first block: the next one is asked for in time.
             let ahead = (to - start - n).min(n);
             if near.in_group() && ahead > 0 {
-                for (register, location) in self.locations.iter().enumerate() {
-                    if let Location::Buffer { level: Level::Full, .. } = location {
-                        prefetch_all(registers.address(register as u32).wrapping_add(n), ahead);
-                    }
-                }
+                registers.prefetch(&self.locations, n, ahead);
             }
             if filled.is_none_or(|at| !(start - at).is_multiple_of(self.period)) {
                 filled = Some(start);
@@ -324,9 +320,9 @@ impl Fused {
     ) {
         let table = E::kernels();
         let rows = n / self.columns;
-        // SAFETY: a register points to `n` elements, as the caller says. A result never shares its slot with an argument, and memory that is written here is
-        // read only through the register it is written by, and before that, by other instructions, through the one of the
-        // buffer that it takes the place of. What a load found in place is not written.
+        // SAFETY: a register points to `n` elements, as the caller says. A result never shares its slot with an argument,
+        // and memory that is written here is read only through the register it is written by, and before that, by other
+        // instructions, through the one of the buffer that it takes the place of. What a load found in place is not written.
         let read = |register: u32, n: usize| unsafe { registers.read(register, n) };
         // SAFETY: as above.
         let write = |register: u32, n: usize| unsafe { registers.write(register, n) };

@@ -3,6 +3,7 @@
 use super::super::fuse::Level;
 use super::super::memory::{Bases, Near, Pointer};
 use super::fused::Location;
+use crate::kernel::prefetch_all;
 use crate::scalar::Element;
 use std::cell::Cell;
 use std::ops::Range;
@@ -71,6 +72,15 @@ impl<'a, E: Element> Registers<'a, E> {
         for (pointer, location) in self.pointers.iter().zip(locations) {
             if !matches!(location, Location::Slot(_)) {
                 pointer.set(Pointer(pointer.get().0.wrapping_offset(by(location))));
+            }
+        }
+    }
+
+    /// Asks for what comes behind `n` elements of what moves on element by element in a buffer.
+    pub(super) fn prefetch(&self, locations: &[Location], n: usize, ahead: usize) {
+        for (pointer, location) in self.pointers.iter().zip(locations) {
+            if let Location::Buffer { level: Level::Full, .. } = location {
+                prefetch_all(pointer.get().0.wrapping_add(n), ahead);
             }
         }
     }
