@@ -248,13 +248,13 @@ fn ratios() {
         || ready.run(),
         || drop(black_box(program.run(&inputs))),
     );
-    for n in [1000, 10_000, 100_000] {
-        let (mut together, mut step) = (Ready::new(&heat(n, 5)), Ready::new(&heat(n, 1)));
+    for (n, steps) in [(1000, 5), (10_000, 5), (100_000, 5), (100_000, 20), (4_000_000, 20)] {
+        let (mut together, mut step) = (Ready::new(&heat(n, steps)), Ready::new(&heat(n, 1)));
         ratio(
-            &format!("five steps of a stencil, {n} elements: one program / a step five times"),
+            &format!("{steps} steps of a stencil, {n} elements: one program / a step {steps} times"),
             "< 1",
             || together.run(),
-            || (0..5).for_each(|_| step.run()),
+            || (0..steps).for_each(|_| step.run()),
         );
     }
     let gradient = lotka_volterra().vjp(&[0, 1, 2, 3, 4, 5]).expect("every input is used");

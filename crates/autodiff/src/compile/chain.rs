@@ -23,6 +23,9 @@ const LAG: isize = 512;
 const VECTOR: isize = 8;
 const UNROLLED: usize = 64;
 
+/// Arrays that pass by in a chain at most: with more, blocks are so short that the switching between walks takes as long.
+const MOST: usize = 12;
+
 /// What a chain makes and others read at most: all of it is there at once.
 const SEEN: usize = 8;
 
@@ -172,8 +175,8 @@ impl Search {
             return None;
         }
         let (mut search, mut fates) = (Self::default(), Vec::new());
-        // What is complete only after the chain, and what others read of it.
-        let (mut late, mut seen): (FxHashSet<u32>, FxHashSet<u32>) = Default::default();
+        // What is complete only after the chain, what others read of it, and all that it has to do with.
+        let [mut late, mut seen, mut passing]: [FxHashSet<u32>; 3] = Default::default();
         let mut linked = false;
         for item in items {
             let mut own =
@@ -200,6 +203,10 @@ impl Search {
                     }
                 }
                 Fate::Inside(members) => {
+                    passing.extend(item.touches());
+                    if passing.len() > MOST {
+                        break;
+                    }
                     linked |= reads;
                     for member in members {
                         search.read.extend(&member.read);
