@@ -431,6 +431,15 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
     let lines = least_common_multiple(whole, LINE / size_of::<E>());
     let unit = if lines <= most { lines } else { whole };
     let block = (most / unit).max(1) * unit;
+    // Rows of what is read through a view are found in place by blocks that end where they do.
+    let row = body.loads.iter().zip(&body.kept).filter(|(_, kept)| !**kept).filter_map(|(load, _)| load.row()).min();
+    let block = match row {
+        Some(row) => {
+            let even = (1..=8).map(|parts| row / parts).find(|part| (256..=most).contains(part) && row % part == 0 && part % unit == 0);
+            even.unwrap_or(block)
+        }
+        None => block,
+    };
     let block = block.min(group.n.next_multiple_of(columns)).max(1);
     let code: Vec<Instr> = body
         .code

@@ -51,6 +51,12 @@ impl Load {
         self.offset == 0 && (self.axes.is_empty() || self.line() == Some((0, 1)))
     }
 
+    /// Elements of its rows, if each stands in one piece.
+    pub(in super::super) fn row(&self) -> Option<usize> {
+        let (inner, outer) = self.axes.split_last()?;
+        (!outer.is_empty() && inner.stride == 1 && inner.is_whole()).then_some(inner.len)
+    }
+
     /// Whether every element is the same one, in place.
     pub(in super::super) fn is_number(&self) -> bool {
         self.axes.iter().all(|a| a.stride == 0 && a.is_whole() && a.len > 0)
