@@ -22,6 +22,9 @@ const WORTH: usize = 512 << 10;
 /// Bytes of a block's rows: they and what is made of them stay in the second cache, which has 2 MB where this was found.
 const BLOCK: usize = 768 << 10;
 
+/// The same where the rows of the next block are asked for meanwhile: both stay in the smallest of second caches.
+const AHEAD: usize = 256 << 10;
+
 /// A block has about so many rows at least.
 const ROWS: usize = 16;
 
@@ -298,7 +301,9 @@ impl Group {
         let own = near::place(&mut parts, |b| made.contains(&b).then(|| len(b)), &shared.reads);
         let seen: usize = made.iter().filter(|b| !own.buffers.contains(b)).map(|&b| len(b)).sum();
         let row = passing + seen + own.row;
-        let block = (BLOCK / size_of::<E>() / row.max(1)).clamp(ROWS, 512);
+        let ahead = parts.iter().any(|part| matches!(part, RowPart::Sum { product, .. } if product.n == 1));
+        let block = if ahead { AHEAD } else { BLOCK };
+        let block = (block / size_of::<E>() / row.max(1)).clamp(ROWS, 512);
         Kernel::Rows(Rows::new(parts, own, (rows, block), shared.threads))
     }
 }

@@ -435,7 +435,9 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
     let row = body.loads.iter().zip(&body.kept).filter(|(_, kept)| !**kept).filter_map(|(load, _)| load.row()).min();
     let block = match row {
         Some(row) => {
-            let even = (1..=8).map(|parts| row / parts).find(|part| (256..=most).contains(part) && row % part == 0 && part % unit == 0);
+            let even = (1..=8)
+                .map(|parts| row / parts)
+                .find(|part| (256..=most).contains(part) && row % part == 0 && part % unit == 0);
             even.unwrap_or(block)
         }
         None => block,

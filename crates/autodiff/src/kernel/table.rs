@@ -55,8 +55,8 @@ pub struct Table<E: 'static> {
     pub(crate) dot_rows: fn(&[E], usize, &[E], &mut [E]),
     /// `(a, b, columns, y)`: `yᵣ = aᵣ·bᵣ` for rows of so many elements.
     pub(crate) dot_pairs: fn(&[E], &[E], usize, &mut [E]),
-    /// `(A, stride, x, y)`: `y += Σ xₖ·Aₖ` over the rows of `A`.
-    pub(crate) sum_rows: fn(&[E], usize, &[E], &mut [E]),
+    /// `(A, stride, x, ahead, y)`: `y += Σ xₖ·Aₖ` over the rows of `A`; what is so far ahead of them is asked for, if it is.
+    pub(crate) sum_rows: fn(&[E], usize, &[E], usize, &mut [E]),
 }
 
 /// Products with few columns, in parts that a caller may want apart.
@@ -119,7 +119,7 @@ macro_rules! table {
         table!(@fn turn(x: &[E], stride: usize, columns: usize, y: &mut [MaybeUninit<E>]) = turned::<E, $machine> $(, $feature)?);
         table!(@fn dot_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::dot_rows::<E, $machine> $(, $feature)?);
         table!(@fn dot_pairs(a: &[E], b: &[E], columns: usize, y: &mut [E]) = vector::dot_pairs::<E, $machine> $(, $feature)?);
-        table!(@fn sum_rows(a: &[E], stride: usize, x: &[E], y: &mut [E]) = vector::sum_rows::<E, $machine> $(, $feature)?);
+        table!(@fn sum_rows(a: &[E], stride: usize, x: &[E], ahead: usize, y: &mut [E]) = vector::sum_rows::<E, $machine> $(, $feature)?);
         Table {
             name: $name,
             unary: unary::<E>,

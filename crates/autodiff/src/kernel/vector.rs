@@ -2,6 +2,7 @@
 
 use super::machine::Machine;
 use super::math::Math;
+use super::prefetch::{LINE, prefetch};
 use super::register::Register;
 
 /// `yᵢ = Aᵢ·x` for `R` rows of `A` that are shorter than a register, each in a few lanes of its own.
@@ -108,28 +109,83 @@ pub(super) fn dot_pairs<E: Math, M: Machine>(a: &[E], b: &[E], columns: usize, y
     }
 }
 
-/// `y += Σ xₖ·Aₖ` over the rows of `A`, four at a time.
+/// `y += Σ xₖ·Aₖ` over the rows of `A`, four at a time. What stands so many elements behind each of them is asked for, if
+/// any: the rows that come next.
 #[inline(always)]
-pub(super) fn sum_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], y: &mut [E]) {
+pub(super) fn sum_rows<E: Math, M: Machine>(a: &[E], stride: usize, x: &[E], ahead: usize, y: &mut [E]) {
     let n = y.len();
-    let mut k = 0;
-    while k + 4 <= x.len() {
-        let row = |i: usize| &a[(k + i) * stride..][..n];
-        let (r0, r1, r2, r3) = (row(0), row(1), row(2), row(3));
-        let (x0, x1, x2, x3) = (x[k], x[k + 1], x[k + 2], x[k + 3]);
-        for i in 0..n {
-            let first = E::mul_add_fast::<M>(x0, r0[i], y[i]);
-            let second = E::mul_add_fast::<M>(x1, r1[i], first);
-            let third = E::mul_add_fast::<M>(x2, r2[i], second);
-            y[i] = E::mul_add_fast::<M>(x3, r3[i], third);
-        }
-        k += 4;
+    let row = |k: usize| &a[k * stride..][..n];
+    let (fours, rest) = x.as_chunks::<4>();
+    for (k, x) in fours.iter().enumerate() {
+        let rows = [row(4 * k), row(4 * k + 1), row(4 * k + 2), row(4 * k + 3)];
+        if ahead == 0 { add_four::<E, M, false>(rows, 0, x, y) } else { add_four::<E, M, true>(rows, ahead, x, y) }
     }
-    while k < x.len() {
-        for (y, &a) in y.iter_mut().zip(&a[k * stride..][..n]) {
-            *y = E::mul_add_fast::<M>(x[k], a, *y);
+    for (k, &x) in (4 * fours.len()..).zip(rest) {
+        for (y, &a) in y.iter_mut().zip(row(k)) {
+            *y = E::mul_add_fast::<M>(x, a, *y);
         }
-        k += 1;
+    }
+}
+
+/// `y += Σ xᵢ·aᵢ` over four rows.
+#[inline(always)]
+fn add_four<E: Math, M: Machine, const AHEAD: bool>(rows: [&[E]; 4], ahead: usize, x: &[E; 4], y: &mut [E]) {
+    let (lanes, n) = (E::Register::<M>::LANES, y.len());
+    assert!(rows.iter().all(|row| row.len() == n), "a sum reads beyond its rows");
+    let mut factors = [E::Register::<M>::splat(x[0]); 4];
+    for r in 1..4 {
+        factors[r] = E::Register::<M>::splat(x[r]);
+    }
+    let four = Four { rows: [rows[0].as_ptr(), rows[1].as_ptr(), rows[2].as_ptr(), rows[3].as_ptr()], factors, ahead };
+    let (y, mut at) = (y.as_mut_ptr(), 0);
+    // SAFETY: as much as is added to is left in each.
+    unsafe {
+        // Where each step looks how much is left, none begins long before the one before it has ended: reading ahead of
+        // what is asked for, they would take the places of lines that are on their way.
+        while AHEAD && lanes * size_of::<E>() == LINE && at < n {
+            let some = lanes.min(n - at);
+            four.add::<AHEAD, false>(at, some, y);
+            at += some;
+        }
+        while at + lanes <= n {
+            four.add::<AHEAD, true>(at, lanes, y);
+            at += lanes;
+        }
+        if at < n {
+            four.add::<AHEAD, false>(at, n - at, y);
+        }
+    }
+}
+
+/// Four rows, and a factor of each.
+struct Four<E, R> {
+    rows: [*const E; 4],
+    factors: [R; 4],
+    ahead: usize,
+}
+
+impl<E: Math, R: Register<E>> Four<E, R> {
+    /// Adds some elements of the rows, at most a register, or a whole one.
+    ///
+    /// # Safety
+    ///
+    /// So many can be read of each row, and written, from `at` on.
+    #[inline(always)]
+    unsafe fn add<const AHEAD: bool, const WHOLE: bool>(&self, at: usize, some: usize, y: *mut E) {
+        // SAFETY: the caller's.
+        unsafe {
+            let into = y.add(at);
+            let mut sum = if WHOLE { R::load(into) } else { R::load_first(into, some) };
+            for r in 0..4 {
+                let from = self.rows[r].add(at);
+                if AHEAD {
+                    prefetch::<E, false>(from.wrapping_add(self.ahead));
+                }
+                let row = if WHOLE { R::load(from) } else { R::load_first(from, some) };
+                sum = R::mul_add(self.factors[r], row, sum);
+            }
+            if WHOLE { sum.store(into) } else { sum.store_first(into, some) }
+        }
     }
 }
 

@@ -234,7 +234,9 @@ impl MatMul {
             None => &bases.read_all(self.b.buffer)[self.b.offset + from * self.b.strides[0]..][..end],
         };
         if self.n == 1 {
-            (table.sum_rows)(a, self.a.strides[1], &b[..to - from], out);
+            // The rows of the next block are on their way while these are read again.
+            let ahead = if to < self.k { (to - from) * self.a.strides[1] } else { 0 };
+            (table.sum_rows)(a, self.a.strides[1], &b[..to - from], ahead, out);
         } else {
             let (m, k, n) = (self.m, to - from, self.n);
             let product = Narrow { m, k, n, a, a_strides: self.a.strides, b, b_strides: self.b.strides, add: true };
@@ -305,12 +307,12 @@ pub(in super::super) fn multiply<E: Element>(p: &Product<'_, E>, threads: usize,
     if n == 1 && a_strides[0] == 1 && b_strides[0] == 1 {
         // A vector against rows: C = Σ bₖ·Aₖ.
         out.fill(E::from_f64(0.0));
-        (table.sum_rows)(a, a_strides[1], &b[..k], out);
+        (table.sum_rows)(a, a_strides[1], &b[..k], 0, out);
         return;
     }
     if m == 1 && b_strides[1] == 1 && a_strides[1] == 1 {
         out.fill(E::from_f64(0.0));
-        (table.sum_rows)(b, b_strides[0], &a[..k], out);
+        (table.sum_rows)(b, b_strides[0], &a[..k], 0, out);
         return;
     }
     if m == 1 && b_strides[0] == 1 && a_strides[1] == 1 {

@@ -18,11 +18,13 @@ fn check<E: Math, M: Machine>(rows: usize, columns: usize, stride: usize) {
     }
     let x = numbers::<E>(rows, 3);
     let start = numbers::<E>(columns, 4);
-    let mut y = start.clone();
-    sum_rows::<E, M>(&a, stride, &x, &mut y);
-    for (j, &y) in y.iter().enumerate() {
-        let expected = (0..rows).fold(start[j], |sum, i| sum + x[i] * element(i, j));
-        assert!(y == expected, "column {j} of {rows}×{columns}, {stride} apart: {y:?} is not {expected:?}");
+    for ahead in [0, rows * stride] {
+        let mut y = start.clone();
+        sum_rows::<E, M>(&a, stride, &x, ahead, &mut y);
+        for (j, &y) in y.iter().enumerate() {
+            let expected = (0..rows).fold(start[j], |sum, i| sum + x[i] * element(i, j));
+            assert!(y == expected, "column {j} of {rows}×{columns}, {stride} apart: {y:?} is not {expected:?}");
+        }
     }
 }
 
