@@ -6,7 +6,7 @@ use super::legalise::{Legal, legalise};
 use super::lower::{Buffer, lower};
 use super::memory::{Arena, Bases, Pointer};
 use super::plan::{Home, plan};
-use super::{block, chain, endings, fuse, optimize, parts};
+use super::{bias, block, chain, endings, fuse, optimize, parts};
 use crate::error::{Error, Result};
 use crate::op::{Op, Unary};
 #[cfg(feature = "parallel")]
@@ -114,6 +114,7 @@ impl Program {
         let buffer = |place: &Place| lowered.buffer_of[legal.resolve(*place).0 as usize];
         let ends = [&legal.graph.inputs, &legal.graph.outputs].map(|p| p.iter().map(buffer).collect::<Vec<u32>>());
         endings::join_sums(&mut lowered, &ends[1]);
+        bias::begin_with_biases(&mut lowered, &ends[1]);
         lowered.kernels = block::share_rows(lowered.kernels, &lowered.buffers, &ends[1], threads);
         drop(schedule);
 

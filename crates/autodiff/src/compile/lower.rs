@@ -385,6 +385,7 @@ impl Lowering<'_> {
                     lead,
                     out,
                     start: None,
+                    bias: None,
                     threads,
                 })
             }

@@ -5,6 +5,7 @@
 //! [`block`] (kernels that share a pass over their rows) → [`parts`] (of concatenations, made in place) → [`chain`]
 //! (walks that share a pass over memory) → [`plan`] (memory; [`in_place`]: what takes the place of what) → [`execute`].
 
+mod bias;
 mod block;
 mod body;
 mod chain;

@@ -106,6 +106,13 @@ impl Fused {
         self.lates.iter().map(|l| l.out).chain(self.scatters.iter().map(|s| s.out))
     }
 
+    /// How often a register is read.
+    pub(in super::super) fn reads(&self, register: u32) -> usize {
+        let args = self.code.iter().flat_map(Instr::args).flatten();
+        let ends = self.lates.iter().map(|late| late.from).chain(self.scatters.iter().map(|scatter| scatter.from));
+        args.chain(ends).filter(|&read| read == register).count()
+    }
+
     /// The number that a load reads.
     fn number<E: Element>(&self, bases: &Bases<E>, load: u32) -> E {
         let load = &self.loads[load as usize];

@@ -145,6 +145,32 @@ impl Instr {
         }
     }
 
+    /// Reads another register instead of one.
+    pub(in super::super) fn read_instead(&mut self, of: u32, other: u32) {
+        let replace = |register: &mut u32| {
+            if *register == of {
+                *register = other;
+            }
+        };
+        match self {
+            Self::Unary { a, .. } | Self::With { a, .. } | Self::Fold { a, .. } | Self::Expand { a, .. } => replace(a),
+            Self::Binary { a, b, .. }
+            | Self::Axpy { a, b, .. }
+            | Self::AxpyWith { a, b, .. }
+            | Self::Dot { a, b, .. } => [a, b].into_iter().for_each(replace),
+            Self::Ternary { args, .. } => args.iter_mut().for_each(replace),
+            Self::Load { .. } | Self::Gather { .. } => {}
+        }
+    }
+
+    /// The load that it is, or reads a number by.
+    pub(in super::super) fn load_mut(&mut self) -> Option<&mut u32> {
+        match self {
+            Self::Load { load: number, .. } | Self::With { number, .. } | Self::AxpyWith { number, .. } => Some(number),
+            _ => None,
+        }
+    }
+
     /// The register it writes.
     pub(in super::super) fn out(&self) -> u32 {
         match *self {

@@ -25,6 +25,14 @@ pub(in super::super) struct Start {
     pub(in super::super) scale: f64,
 }
 
+/// What every row of a product begins with, and how far from it that of the next product of a stack stands.
+#[derive(Clone, Copy, Debug)]
+pub(in super::super) struct Bias {
+    pub(in super::super) buffer: u32,
+    pub(in super::super) offset: usize,
+    pub(in super::super) step: usize,
+}
+
 /// A stack of products `C = A·B`, or a product that is added to something.
 #[derive(Clone, Debug)]
 pub(in super::super) struct MatMul {
@@ -38,6 +46,8 @@ pub(in super::super) struct MatMul {
     pub(in super::super) out: u32,
     /// Only for a single product that [is blocked](MatMul::is_blocked).
     pub(in super::super) start: Option<Start>,
+    /// Only where it [can begin with one](MatMul::takes_bias).
+    pub(in super::super) bias: Option<Bias>,
     /// The most threads that share it.
     pub(in super::super) threads: usize,
 }
@@ -46,12 +56,14 @@ impl MatMul {
     pub(super) fn flops(&self) -> u64 {
         // As of the sum, and of the product with its factor if there is one.
         let sums = self.start.map_or(0, |s| if s.scale.abs() == 1.0 { 1 } else { 2 }) * self.m * self.n;
+        let sums = sums + if self.bias.is_some() { size(&self.lead) * self.m * self.n } else { 0 };
         (2 * size(&self.lead) * self.m * self.n * self.k + sums) as u64
     }
 
     /// The buffers that are read, and those that are written.
     pub(in super::super) fn buffers(&self) -> (Vec<u32>, Vec<u32>) {
-        let read = [Some(self.a.buffer), Some(self.b.buffer), self.start.map(|s| s.buffer)];
+        let added = [self.start.map(|start| start.buffer), self.bias.map(|bias| bias.buffer)];
+        let read = [[Some(self.a.buffer), Some(self.b.buffer)], added].concat();
         (read.into_iter().flatten().collect(), vec![self.out])
     }
 
@@ -69,7 +81,11 @@ impl MatMul {
     pub(super) fn describe(&self) -> String {
         let stack = size(&self.lead);
         let many = if stack == 1 { String::new() } else { format!("{stack} × ") };
-        let sum = if self.start.is_some() { ", added" } else { "" };
+        let sum = match (&self.start, &self.bias) {
+            (Some(_), _) => ", added",
+            (_, Some(_)) => ", on a bias",
+            _ => "",
+        };
         format!("matmul {many}{}×{}×{}{sum}", self.m, self.k, self.n)
     }
 
@@ -138,11 +154,20 @@ impl MatMul {
                     b: &bases.read_all(self.b.buffer)[b..],
                     b_strides: self.b.strides,
                     b_step: self.b.batch[last],
+                    bias: self.bias.map(|bias| {
+                        let from = bias.offset + from * bias.step;
+                        (&bases.read_all(bias.buffer)[from..], bias.step)
+                    }),
                 };
                 (E::kernels().stack)(&products, bases.write(self.out, from * m * n, count * m * n));
                 from += count;
             }
         });
+    }
+
+    /// Whether all of its rows may begin with a bias: in a stack of small products, with steps of their own.
+    pub(in super::super) fn takes_bias(&self) -> bool {
+        self.is_small() && self.lead.len() == 1 && self.m > 1 && self.n > 1
     }
 
     /// Whether it is a stack of small products.
@@ -187,7 +212,7 @@ impl MatMul {
         let b = &bases.read_all(self.b.buffer)[self.b.offset..];
         let (m, k, n, a_strides, b_strides) = (to - from, self.k, self.n, self.a.strides, self.b.strides);
         if self.is_by_small() {
-            let products = Stack { count: 1, m, k, n, a, a_strides, a_step: 0, b, b_strides, b_step: 0 };
+            let products = Stack { count: 1, m, k, n, a, a_strides, a_step: 0, b, b_strides, b_step: 0, bias: None };
             return (E::kernels().stack)(&products, out);
         }
         // The blocks of rows are what is shared.

@@ -20,7 +20,7 @@ pub(super) use fused::{Fused, Late, LateKind, Location};
 pub(super) use indexed::{Gathered, Indexed, Scattered};
 pub(super) use instr::{Instr, Side};
 pub(super) use joined::{Joined, Part};
-pub(super) use matmul::{MatMul, NARROW, Source, Start};
+pub(super) use matmul::{Bias, MatMul, NARROW, Source, Start};
 pub(super) use op::OpKernel;
 pub(super) use rows::{Part as RowPart, Rows};
 pub(super) use scalars::{ScalarInstr, Scalars, scalar_binary, scalar_unary};

@@ -33,6 +33,9 @@ pub(crate) struct Stack<'a, E> {
     pub(crate) b_strides: [usize; 2],
     /// From one `B` to the next.
     pub(crate) b_step: usize,
+    /// What every row of a result begins with, and how far from it that of the next one stands; not for a single row or
+    /// column.
+    pub(crate) bias: Option<(&'a [E], usize)>,
 }
 
 /// Elements of a right factor for which there is room, should it be copied.
@@ -92,6 +95,9 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Stack<'_, E>, out: &mut [E]) {
     assert!(last(p.a_strides, p.a_step, m, k) < p.a.len(), "a stack of products reads beyond its left factors");
     assert!(last(p.b_strides, p.b_step, k, n) < p.b.len(), "a stack of products reads beyond its right factors");
     assert!(out.len() == count * m * n, "a stack of products has another size than its results");
+    if let Some((bias, step)) = p.bias {
+        assert!(m > 1 && n > 1 && (count - 1) * step + n <= bias.len(), "a stack of products reads beyond its biases");
+    }
     if m == 1 && p.a_strides[1] == 1 && p.b_strides[0] == 1 && (n == 1 || p.b_strides[1] != 1) {
         return dots::multiply::<E, M>(p, out);
     }
@@ -129,7 +135,8 @@ pub(super) fn multiply<E: Math, M: Machine>(p: &Stack<'_, E>, out: &mut [E]) {
             let left = (n - at).div_ceil(lanes);
             let abreast = left.div_ceil(left.div_ceil(ABREAST));
             let width = (n - at).min(abreast * lanes);
-            let target = Target { out: &mut *out, n, at, width };
+            let bias = p.bias.map(|(bias, step)| &bias[item * step + at..][..width]);
+            let target = Target { out: &mut *out, n, at, width, bias };
             match abreast {
                 1 => factors.multiply::<M, 1>(m, target),
                 2 => factors.multiply::<M, 2>(m, target),
@@ -167,12 +174,13 @@ struct Factors<E> {
     stride: usize,
 }
 
-/// Some columns of `C`: from this one on, so many.
+/// Some columns of `C`: from this one on, so many; and what they begin with.
 struct Target<'a, E> {
     out: &'a mut [E],
     n: usize,
     at: usize,
     width: usize,
+    bias: Option<&'a [E]>,
 }
 
 /// The most rows of a tile that is so many registers wide: beside it, registers hold a row of `B` and one element of `A`.
@@ -212,7 +220,24 @@ impl<E: Math> Factors<E> {
     fn tile<M: Machine, const R: usize, const V: usize>(&self, i: usize, target: &mut Target<'_, E>) {
         let lanes = E::Register::<M>::LANES;
         let [rs, cs] = self.a_strides;
+        // Lanes of the last register that are in C.
+        let some = target.width - (V - 1) * lanes;
         let mut acc = [[E::Register::<M>::splat(E::from_f64(0.0)); V]; R];
+        if let Some(bias) = target.bias {
+            let mut row = acc[0];
+            for (v, row) in row.iter_mut().enumerate() {
+                // SAFETY: the bias is as wide as the target.
+                unsafe {
+                    let from = bias.as_ptr().add(v * lanes);
+                    *row = if v + 1 < V || some == lanes {
+                        E::Register::<M>::load(from)
+                    } else {
+                        E::Register::<M>::load_first(from, some)
+                    };
+                }
+            }
+            acc = [row; R];
+        }
         // Where every fourth row of A stands: an address of each row in between is one addition away.
         let start = self.a.wrapping_add(i * rs);
         let mut fourth: [*const E; MOST_ROWS / 4] = std::array::from_fn(|r| start.wrapping_add(4 * r * rs));
@@ -230,8 +255,6 @@ impl<E: Math> Factors<E> {
             move_on(&mut fourth, cs);
             row = row.wrapping_add(self.stride);
         }
-        // Lanes of the last register that are in C.
-        let some = target.width - (V - 1) * lanes;
         let out = &mut target.out[i * target.n + target.at..][..(R - 1) * target.n + target.width];
         for (r, acc) in acc.iter().enumerate() {
             for (v, acc) in acc.iter().enumerate() {

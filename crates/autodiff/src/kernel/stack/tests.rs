@@ -24,17 +24,23 @@ fn check<E: Math, M: Machine>(count: usize, (m, k, n): (usize, usize, usize), (a
     // Not an element more than there must be.
     let a = numbers::<E>(last(a_strides, a_step, m, k) + 1, 1);
     let b = numbers::<E>(last(b_strides, b_step, k, n) + 1, 2);
-    let mut out = vec![E::from_f64(7.0); count * m * n];
-    let stack = Stack { count, m, k, n, a: &a, a_strides, a_step, b: &b, b_strides, b_step };
-    multiply::<E, M>(&stack, &mut out);
-    for (at, &found) in out.iter().enumerate() {
-        let (item, i, j) = (at / (m * n), at / n % m, at % n);
-        let expected = (0..k).fold(E::from_f64(0.0), |sum, l| {
-            let x = a[item * a_step + i * a_strides[0] + l * a_strides[1]];
-            sum + x * b[item * b_step + l * b_strides[0] + j * b_strides[1]]
-        });
-        let what = format!("{count} × {m}×{k}×{n}, A {a_strides:?} and {a_step} apart, B {b_strides:?} and {b_step}");
-        assert!(found == expected, "{what}: {found:?} in {item} at {i}, {j} is not {expected:?}");
+    let biases = numbers::<E>((count - 1) * (n + 2) + n, 3);
+    let some = (m > 1 && n > 1).then_some((&biases[..], n + 2));
+    for bias in [None, some] {
+        let mut out = vec![E::from_f64(7.0); count * m * n];
+        let stack = Stack { count, m, k, n, a: &a, a_strides, a_step, b: &b, b_strides, b_step, bias };
+        multiply::<E, M>(&stack, &mut out);
+        for (at, &found) in out.iter().enumerate() {
+            let (item, i, j) = (at / (m * n), at / n % m, at % n);
+            let start = bias.map_or(E::from_f64(0.0), |(bias, step)| bias[item * step + j]);
+            let expected = (0..k).fold(start, |sum, l| {
+                let x = a[item * a_step + i * a_strides[0] + l * a_strides[1]];
+                sum + x * b[item * b_step + l * b_strides[0] + j * b_strides[1]]
+            });
+            let what =
+                format!("{count} × {m}×{k}×{n}, A {a_strides:?} and {a_step} apart, B {b_strides:?} and {b_step}");
+            assert!(found == expected, "{what}: {found:?} in {item} at {i}, {j} is not {expected:?}");
+        }
     }
 }
 
