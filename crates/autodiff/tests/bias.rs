@@ -31,7 +31,7 @@ fn biases<E: Element>(program: &Program, tolerance: f64) -> usize {
                 assert!((a - b).abs() <= tolerance * scale, "output {i} on {threads} threads: {a} is not {b}");
             }
         }
-        executable.explain().to_string().matches("on a bias").count()
+        executable.explain().matches("on a bias").count()
     });
     assert_eq!(counts[0], counts[1]);
     counts[0]
