@@ -6,7 +6,7 @@
 //! together, block by block, and what only they see never gets there. (See `docs/compile.md`.)
 
 use super::fuse::Level;
-use super::kernels::{Chain, Fused, Instr, Joined, Kernel, Link, Location, Part};
+use super::kernels::{Chain, FAR, Fused, Instr, Joined, Kernel, Link, Location, Part, Steady, is_cheap};
 use super::lower::Buffer;
 use super::memory::LINE;
 use super::parts::Within;
@@ -26,6 +26,12 @@ const UNROLLED: usize = 64;
 /// Arrays that pass by in a chain at most: with more, blocks are so short that the switching between walks takes as long.
 const MOST: usize = 12;
 
+/// The same where nearly all rounds are alike and their ops cheap: then there is next to no switching.
+const MOST_STEADY: usize = 32;
+
+/// Elements of a walk from which nearly all rounds are alike.
+const STEADY: usize = 4096;
+
 /// What a chain makes and others read at most: all of it is there at once.
 const SEEN: usize = 8;
 
@@ -35,6 +41,9 @@ const LONG: usize = 64;
 /// Bytes that a block of everything in a chain takes together: a walk reads a few of them at a time, and shorter blocks
 /// cost more in the switching between walks than they spare.
 const BLOCK: usize = 48 << 10;
+
+/// The same where nearly all rounds are alike and their ops cheap: they stay in the first cache with room to spare.
+const BLOCK_STEADY: usize = 36 << 10;
 
 /// What a walk does to a buffer, or to the whole of which that is a piece. The walk's element `i` has its turn at `lag + i`.
 #[derive(Clone, Copy)]
@@ -155,11 +164,19 @@ struct Member {
     written: Vec<Access>,
 }
 
+impl Member {
+    /// Whether all of its rounds are alike, but for a few, and its ops cheap; so few elements are over at once.
+    fn is_steady(&self) -> bool {
+        is_cheap(&self.walk) && (self.walk.n >= STEADY || self.walk.n < LONG)
+    }
+}
+
 /// What the chain so far reads and writes.
-#[derive(Default)]
 struct Search {
     read: Vec<Access>,
     written: Vec<Access>,
+    /// Whether nearly all rounds are alike, and their ops cheap.
+    steady: bool,
 }
 
 impl Search {
@@ -174,7 +191,7 @@ impl Search {
         if !others.iter().any(|item| item.touches().any(|buffer| first.written.contains(buffer))) {
             return None;
         }
-        let (mut search, mut fates) = (Self::default(), Vec::new());
+        let (mut search, mut fates) = (Self { read: Vec::new(), written: Vec::new(), steady: true }, Vec::new());
         // What is complete only after the chain, what others read of it, and all that it has to do with.
         let [mut late, mut seen, mut passing]: [FxHashSet<u32>; 3] = Default::default();
         let mut linked = false;
@@ -204,7 +221,8 @@ impl Search {
                 }
                 Fate::Inside(members) => {
                     passing.extend(item.touches());
-                    if passing.len() > MOST {
+                    search.steady &= members.iter().all(Member::is_steady);
+                    if passing.len() > if search.steady { MOST_STEADY } else { MOST } {
                         break;
                     }
                     linked |= reads;
@@ -313,7 +331,9 @@ fn chain<E: Element>(members: Vec<Member>, own: impl Fn(u32) -> bool, memory: &M
     let slots = members.iter().map(|member| member.walk.slots).max().unwrap_or(0);
     let live = gaps.total + streams.len() + slots;
     let back: usize = rings.values().map(|ring| ring.back as usize).sum();
-    let most = ((BLOCK / size_of::<E>()).saturating_sub(back) / live.max(1)).clamp(128, 2048);
+    let all_alike = members.iter().all(Member::is_steady);
+    let (bytes, least) = if all_alike { (BLOCK_STEADY, UNROLLED) } else { (BLOCK, 128) };
+    let most = ((bytes / size_of::<E>()).saturating_sub(back) / live.max(1)).clamp(least, 2048);
     // Rounds as equal as can be.
     let end = members.iter().map(|member| member.lag as usize + member.walk.n).max().unwrap_or(1);
     let block = end.div_ceil(end.div_ceil(most)).next_multiple_of(UNROLLED);
@@ -345,9 +365,10 @@ fn chain<E: Element>(members: Vec<Member>, own: impl Fn(u32) -> bool, memory: &M
         (walk.per_chunk, walk.chunks, walk.scratch) = (walk.n, 1, 1);
         Link { walk, lag: lag as usize }
     });
-    let links = links.collect();
+    let links: Vec<Link> = links.collect();
+    let steady = if all_alike { Steady::of(&links, block, FAR / size_of::<E>()) } else { None };
     let pieces = (0..memory.buffers.len() as u32).filter(|&buffer| rings.contains_key(&memory.whole(buffer).0));
-    Chain { links, block, before, kept, own: pieces.collect() }
+    Chain { links, block, before, kept, own: pieces.collect(), steady }
 }
 
 /// A concatenation as walks, one for each part that is left.
@@ -374,6 +395,7 @@ fn copies(joined: &Joined) -> Option<Vec<Fused>> {
             lates: Vec::new(),
             slots: 0,
             scratch: 1,
+            cuts: Vec::new(),
         })
     };
     if joined.outer != 1 { None } else { joined.parts.iter().filter(|part| part.len > 0).map(copy).collect() }

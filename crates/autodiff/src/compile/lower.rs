@@ -477,6 +477,12 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
         })
         .collect();
     let scatters = body.scatters.iter().map(|s| Scattered { from: index[s.from as usize], ..s.clone() }).collect();
+    // Paddings, for one, of what is only shifted.
+    let plain = columns == 1 && once == 0 && lates.is_empty();
+    let bounds = body.loads.iter().filter(|_| plain).filter_map(Load::shift).flat_map(|(low, high)| [low, high]);
+    let mut cuts: Vec<usize> = bounds.filter(|&cut| 0 < cut && cut < group.n).collect();
+    cuts.sort_unstable();
+    cuts.dedup();
     let work: usize = code.iter().map(|i| if i.is_row() { group.n / columns } else { group.n } * i.weight()).sum();
     let kept: usize = lates.iter().map(|l| l.len).sum();
     // Cut by size alone, so that the result does not depend on the number of threads.
@@ -502,5 +508,6 @@ fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
         lates,
         slots: slots as usize,
         scratch: if chunks > 1 { threads } else { 1 },
+        cuts,
     })
 }

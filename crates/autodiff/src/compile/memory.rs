@@ -63,11 +63,18 @@ impl<E: Element> Bases<E> {
 
 /// The address of a register.
 #[derive(Clone, Copy)]
+#[repr(transparent)]
 pub(super) struct Pointer<E>(pub(super) *mut E);
 
 impl<E> Pointer<E> {
     pub(super) fn none() -> Self {
         Self(std::ptr::null_mut())
+    }
+
+    /// The addresses as they are.
+    pub(super) fn addresses(all: &[Self]) -> &[*mut E] {
+        // SAFETY: each is an address and nothing else.
+        unsafe { std::slice::from_raw_parts(all.as_ptr().cast(), all.len()) }
     }
 }
 

@@ -16,6 +16,7 @@ mod prefetch;
 mod register;
 mod scratch;
 mod stack;
+mod steps;
 mod table;
 mod tall;
 mod turn;
@@ -28,6 +29,7 @@ pub(crate) use narrow::Narrow;
 pub(crate) use prefetch::prefetch_all;
 pub(crate) use scratch::Scratch;
 pub(crate) use stack::Stack;
+pub(crate) use steps::{ADDRESSES, Cheap, Steps};
 #[allow(unreachable_pub, reason = "named by a hidden method of the public trait `Element`")]
 pub use table::Table;
 pub(crate) use tall::Tall;

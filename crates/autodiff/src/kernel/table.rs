@@ -14,6 +14,7 @@ use super::math::Math;
 use super::narrow::{self, Narrow};
 use super::panels;
 use super::stack::{self, Stack};
+use super::steps::{self, Steps};
 use super::tall::{self, Tall};
 use super::turn;
 use super::vector;
@@ -31,6 +32,8 @@ pub struct Table<E: 'static> {
     pub(crate) unary: fn(Unary, &[E], &mut [E]),
     pub(crate) binary: fn(Binary, &[E], &[E], &mut [E]),
     pub(crate) ternary: fn(Ternary, &[E], &[E], &[E], &mut [E]),
+    /// Cheap ops, one after the other.
+    pub(crate) steps: fn(&Steps<'_, E>),
     /// `y = a + c·b`
     pub(crate) axpy: fn(E, &[E], &[E], &mut [E]),
     /// `(fold, x, columns, y)`: `x` has `columns` elements for each of `y`.
@@ -103,6 +106,7 @@ macro_rules! table {
         table!(@fn binary(op: Binary, a: &[E], b: &[E], y: &mut [E]) = loops::binary::<E, $machine> $(, $feature)?);
         table!(@fn ternary(op: Ternary, a: &[E], b: &[E], c: &[E], y: &mut [E]) = loops::ternary::<E, $machine> $(, $feature)?);
         table!(@fn axpy(c: E, a: &[E], b: &[E], y: &mut [E]) = loops::axpy::<E, $machine> $(, $feature)?);
+        table!(@fn steps(steps: &Steps<'_, E>) = steps::run::<E, $machine> $(, $feature)?);
         table!(@fn fold_rows(fold: Fold, x: &[E], columns: usize, y: &mut [E]) = fold::fold_rows::<E, $machine> $(, $feature)?);
         table!(@fn fold_columns(fold: Fold, x: &[E], start: usize, acc: &mut [E]) = fold::fold_columns::<E, $machine> $(, $feature)?);
         table!(@fn expand(x: &[E], columns: usize, y: &mut [E]) = fold::expand::<E, $machine> $(, $feature)?);
@@ -126,6 +130,7 @@ macro_rules! table {
             binary: binary::<E>,
             ternary: ternary::<E>,
             axpy: axpy::<E>,
+            steps: steps::<E>,
             fold_rows: fold_rows::<E>,
             fold_columns: fold_columns::<E>,
             expand: expand::<E>,

@@ -1,12 +1,13 @@
 //! Walks that read each other's results some elements away, in one pass over memory.
 
-use super::super::memory::{Bases, LINE, Near};
+use super::super::memory::{Bases, LINE, Near, Pointer};
 use super::registers::Registers;
+use super::steady::Steady;
 use super::{Fused, Scratch};
 use crate::scalar::Element;
 
 /// Bytes of an array from which it is not in a near cache.
-const FAR: usize = 1 << 20;
+pub(in super::super) const FAR: usize = 1 << 20;
 
 /// A walk whose element `i` has its turn at `lag + i`.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub(in super::super) struct Chain {
     pub(in super::super) kept: Vec<usize>,
     /// Buffers that stand in rings.
     pub(in super::super) own: Vec<u32>,
+    /// The rounds that are all alike.
+    pub(in super::super) steady: Option<Steady>,
 }
 
 impl Chain {
@@ -43,7 +46,12 @@ impl Chain {
 
     pub(super) fn scratch_sizes<E: Element>(&self) -> (usize, usize, usize) {
         let (slots, rings) = self.sizes::<E>();
-        (slots + rings, 0, self.links.iter().map(|link| link.walk.locations.len()).sum())
+        let (numbers, addresses) = self.steady.as_ref().map_or((0, 0), Steady::sizes);
+        (slots + rings + numbers, 0, self.registers() + addresses)
+    }
+
+    fn registers(&self) -> usize {
+        self.links.iter().map(|link| link.walk.locations.len()).sum()
     }
 
     pub(super) fn flops(&self) -> u64 {
@@ -69,45 +77,107 @@ impl Chain {
 
     pub(super) fn run<E: Element>(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
         let (slots, rings) = self.sizes::<E>();
-        let (slots, rest) = scratch.slots[..slots + rings].split_at_mut(slots);
+        let (numbers, addresses) = self.steady.as_ref().map_or((0, 0), Steady::sizes);
+        let (slots, rest) = scratch.slots[..slots + rings + numbers].split_at_mut(slots);
+        let (rings, numbers) = rest.split_at_mut(rings);
+        let (pointers, addresses) = scratch.pointers[..self.registers() + addresses].split_at_mut(self.registers());
         // One pointer for all rounds, so that none of them ends another's life.
         let slots = slots.as_mut_ptr();
-        let mut near = Near::rings(rest);
+        let mut near = Near::rings(rings);
         let end = self.links.iter().map(|link| link.lag + link.walk.n).max().unwrap_or(0);
+        let mut start = 0;
+        if let Some(steady) = &self.steady {
+            while start < steady.turns.start {
+                self.round((bases, &mut near), slots, pointers, start, start == 0);
+                self.keep::<E>(&mut near);
+                start += self.block;
+            }
+            near.begin_at(0);
+            if self.find(steady, (bases, &near), slots, pointers, (addresses, numbers)) {
+                while start < steady.turns.end {
+                    // SAFETY: addresses were found for the first of these rounds, and move on with them; every walk has a
+                    // whole block in each.
+                    unsafe { steady.round(addresses, self.block) };
+                    start += self.block;
+                    if start < end {
+                        self.keep::<E>(&mut near);
+                    }
+                }
+            }
+        }
+        let mut fresh = true;
+        while start < end {
+            self.round((bases, &mut near), slots, pointers, start, fresh);
+            fresh = false;
+            start += self.block;
+            if start < end {
+                self.keep::<E>(&mut near);
+            }
+        }
+    }
+
+    /// The addresses of the rounds that are all alike.
+    fn find<E: Element>(
+        &self,
+        steady: &Steady,
+        (bases, near): (&Bases<E>, &Near<'_, E>),
+        slots: *mut E,
+        mut pointers: &mut [Pointer<E>],
+        (addresses, numbers): (&mut [Pointer<E>], &mut [E]),
+    ) -> bool {
+        self.links.iter().enumerate().all(|(i, Link { walk, lag })| {
+            let own = pointers.split_off_mut(..walk.locations.len()).expect("there is room for all registers");
+            if steady.is_idle(i) {
+                return true;
+            }
+            let registers = Registers::new(own, slots, walk.block);
+            let from = steady.turns.start - lag;
+            steady.find((i, walk), (bases, near), registers, &(from..from + self.block), (addresses, numbers))
+        })
+    }
+
+    /// A block of every walk that has its turn; pointed to anew where it begins, or for all of them.
+    fn round<E: Element>(
+        &self,
+        (bases, near): (&Bases<E>, &mut Near<'_, E>),
+        slots: *mut E,
+        mut pointers: &mut [Pointer<E>],
+        start: usize,
+        anew: bool,
+    ) {
+        for Link { walk, lag } in &self.links {
+            let own = pointers.split_off_mut(..walk.locations.len()).expect("there is room for all registers");
+            let from = start.saturating_sub(*lag);
+            let to = (start + self.block).saturating_sub(*lag).min(walk.n);
+            if from >= to {
+                continue;
+            }
+            let (range, n) = (from..to, to - from);
+            near.begin_at(from + lag - start);
+            let registers = Registers::new(own, slots, walk.block);
+            if from == 0 || anew {
+                registers.point(&walk.locations, bases, near, (walk.n, 1), &range);
+            } else {
+                registers.point_to_rings(&walk.locations, near, n);
+            }
+            // What comes from memory is asked for a block ahead: a chain is long at work on what it has.
+            if walk.n * size_of::<E>() > FAR {
+                registers.prefetch(&walk.locations, n, (walk.n - to).min(n));
+            }
+            // SAFETY: buffers were found long enough for all of the walk in its first round, and rings for this one;
+            // there are slots of a block for the walk that has most.
+            unsafe { walk.run_block(bases, near, registers, &range, (from, n)) };
+            registers.advance(&walk.locations, |_| n as isize);
+        }
+    }
+
+    /// What is read again in the next round goes before its block.
+    fn keep<E: Element>(&self, near: &mut Near<'_, E>) {
+        near.begin_at(0);
         let ring = Self::ring::<E>(self.before, self.block);
-        for start in (0..end).step_by(self.block) {
-            let mut pointers = &mut scratch.pointers[..];
-            for Link { walk, lag } in &self.links {
-                let own = pointers.split_off_mut(..walk.locations.len()).expect("there is room for all registers");
-                let from = start.saturating_sub(*lag);
-                let to = (start + self.block).saturating_sub(*lag).min(walk.n);
-                if from >= to {
-                    continue;
-                }
-                let (range, n) = (from..to, to - from);
-                near.begin_at(from + lag - start);
-                let registers = Registers::new(own, slots, walk.block);
-                if from == 0 {
-                    registers.point(&walk.locations, bases, &near, (walk.n, 1), &range);
-                } else {
-                    registers.point_to_rings(&walk.locations, &near, n);
-                }
-                // What comes from memory is asked for a block ahead: a chain is long at work on what it has.
-                if walk.n * size_of::<E>() > FAR {
-                    registers.prefetch(&walk.locations, n, (walk.n - to).min(n));
-                }
-                // SAFETY: buffers were found long enough for all of the walk in its first round, and rings for this one;
-                // there are slots of a block for the walk that has most.
-                unsafe { walk.run_block(bases, &near, registers, &range, (from, n)) };
-                registers.advance(&walk.locations, |_| n as isize);
-            }
-            if start + self.block < end {
-                near.begin_at(0);
-                for (i, &kept) in self.kept.iter().enumerate().filter(|(_, kept)| **kept > 0) {
-                    let last = near.write(i * ring + self.before - kept, kept + self.block);
-                    last.copy_within(self.block.., 0);
-                }
-            }
+        for (i, &kept) in self.kept.iter().enumerate().filter(|(_, kept)| **kept > 0) {
+            let last = near.write(i * ring + self.before - kept, kept + self.block);
+            last.copy_within(self.block.., 0);
         }
     }
 }

@@ -67,6 +67,8 @@ pub(in super::super) struct Fused {
     pub(in super::super) slots: usize,
     /// Threads that need a scratch of their own.
     pub(in super::super) scratch: usize,
+    /// Elements at which something that is read begins or ends: on either side of them it is found in place.
+    pub(in super::super) cuts: Vec<usize>,
 }
 
 impl Fused {
@@ -114,7 +116,7 @@ impl Fused {
     }
 
     /// The number that a load reads.
-    fn number<E: Element>(&self, bases: &Bases<E>, load: u32) -> E {
+    pub(super) fn number<E: Element>(&self, bases: &Bases<E>, load: u32) -> E {
         let load = &self.loads[load as usize];
         debug_assert!(load.near.is_none(), "a view that does not move is not by rows");
         load.number(bases.read_all(load.buffer))
@@ -238,6 +240,9 @@ impl Fused {
                     let len = if late.row { len * self.columns } else { len };
                     n = n.min(len - start % len);
                 }
+            }
+            for &cut in self.cuts.iter().filter(|&&cut| cut > start) {
+                n = n.min(cut - start);
             }
             debug_assert!(n.is_multiple_of(self.columns), "a block ends inside a row");
             let rows = n / self.columns;

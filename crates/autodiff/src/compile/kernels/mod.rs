@@ -12,9 +12,10 @@ mod op;
 mod registers;
 mod rows;
 mod scalars;
+mod steady;
 mod strided;
 
-pub(super) use chain::{Chain, Link};
+pub(super) use chain::{Chain, FAR, Link};
 pub(super) use copied::Copied;
 pub(super) use fused::{Fused, Late, LateKind, Location};
 pub(super) use indexed::{Gathered, Indexed, Scattered};
@@ -24,6 +25,7 @@ pub(super) use matmul::{Bias, MatMul, NARROW, Source, Start};
 pub(super) use op::OpKernel;
 pub(super) use rows::{Part as RowPart, Rows};
 pub(super) use scalars::{ScalarInstr, Scalars, scalar_binary, scalar_unary};
+pub(super) use steady::{Steady, is_cheap};
 pub(super) use strided::Load;
 
 use super::memory::{Arena, Bases, Pointer};
