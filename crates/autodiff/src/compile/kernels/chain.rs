@@ -125,6 +125,8 @@ impl Chain {
         mut pointers: &mut [Pointer<E>],
         (addresses, numbers): (&mut [Pointer<E>], &mut [E]),
     ) -> bool {
+        // One pointer for all of them, as for the slots.
+        let numbers = Pointer(numbers.as_mut_ptr());
         self.links.iter().enumerate().all(|(i, Link { walk, lag })| {
             let own = pointers.split_off_mut(..walk.locations.len()).expect("there is room for all registers");
             if steady.is_idle(i) {
@@ -132,7 +134,9 @@ impl Chain {
             }
             let registers = Registers::new(own, slots, walk.block);
             let from = steady.turns.start - lag;
-            steady.find((i, walk), (bases, near), registers, &(from..from + self.block), (addresses, numbers))
+            let range = from..from + self.block;
+            // SAFETY: there is room for all numbers of these rounds.
+            unsafe { steady.find((i, walk), (bases, near), registers, &range, (&mut *addresses, numbers)) }
         })
     }
 

@@ -66,9 +66,12 @@ fn cheap(instr: &Instr) -> Option<(Cheap, Planned)> {
     Some((op, Planned { registers: [instr.out(), a, b, c], number }))
 }
 
-/// Whether all that a walk does is cheap.
+/// Whether all that a walk does is cheap, and what it reads is found in place.
 pub(in super::super) fn is_cheap(walk: &Fused) -> bool {
-    walk.code.iter().all(|instr| matches!(instr, Instr::Load { row: false, .. }) || cheap(instr).is_some())
+    let in_place = |load: u32| walk.loads[load as usize].shift().is_some();
+    walk.code
+        .iter()
+        .all(|instr| matches!(instr, Instr::Load { load, row: false, .. } if in_place(*load)) || cheap(instr).is_some())
 }
 
 impl Steady {
@@ -144,31 +147,37 @@ impl Steady {
         self.of_links[i].is_empty()
     }
 
-    /// Finds the addresses and numbers of a link's ops, for a block that begins at `from`; whether all of it is there.
-    pub(super) fn find<E: Element>(
+    /// Finds the addresses and numbers of a link's ops, for a block of such a range; whether all of it is there.
+    ///
+    /// # Safety
+    ///
+    /// There is room for the number of each op from `numbers` on, which nobody else holds.
+    pub(super) unsafe fn find<E: Element>(
         &self,
         (i, walk): (usize, &Fused),
         (bases, near): (&Bases<E>, &Near<'_, E>),
         registers: Registers<'_, E>,
         range: &Range<usize>,
-        (addresses, numbers): (&mut [Pointer<E>], &mut [E]),
+        (addresses, numbers): (&mut [Pointer<E>], Pointer<E>),
     ) -> bool {
         registers.point(&walk.locations, bases, near, (walk.n, 1), range);
         for instr in &walk.code {
             if let Instr::Load { load, out, .. } = *instr {
                 let load = &walk.loads[load as usize];
-                let (data, first, offset) = load.source(bases, near, range);
+                let (_, first, offset) = load.source(bases, near, range);
                 let n = range.len();
-                let found = load.piece(offset, range.start - first, n).and_then(|at| data.get(at..at + n));
-                match found {
-                    Some(data) => registers.set(out, data.as_ptr().cast_mut()),
-                    None => return false,
-                }
+                let Some(at) = load.piece(offset, range.start - first, n) else { return false };
+                // From where all is reached: what a reference to it gave would end when some of it is written.
+                let address = match load.near {
+                    Some(_) => near.pointer(at, n),
+                    None => bases.pointer(load.buffer, at, n),
+                };
+                registers.set(out, address);
             }
         }
         for at in self.of_links[i].clone() {
             let Planned { registers: own, number } = self.planned[at];
-            numbers[at] = match number {
+            let number = match number {
                 Number::Literal(c) => E::from_f64(c),
                 Number::Load(load, op) => {
                     let number: E = walk.number(bases, load);
@@ -180,11 +189,14 @@ impl Steady {
                     }
                 }
             };
+            let place = numbers.0.wrapping_add(at);
+            // SAFETY: there is room for the number of every op, and nobody else holds it.
+            unsafe { place.write(number) };
             let into = &mut addresses[at * ADDRESSES..][..ADDRESSES];
             for (into, &register) in into.iter_mut().zip(&own) {
                 *into = Pointer(registers.address(register));
             }
-            into[ADDRESSES - 1] = Pointer(&raw mut numbers[at]);
+            into[ADDRESSES - 1] = Pointer(place);
         }
         true
     }
