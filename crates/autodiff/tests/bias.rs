@@ -68,6 +68,35 @@ fn what_is_seen_without_its_bias_is_made_without_it() {
 }
 
 #[test]
+fn a_walk_may_find_several_biases_added() {
+    let size = (10, 40, 40);
+    // Two layers side by side, one sum right behind the other: the second one's bias is there already.
+    let two = layers(size, |p, [b, c, x]| {
+        let q = x.sin().matmul(&x.transpose().matmul(&x.cos()));
+        let (early, g, h) = (x * c, p + b, q + c);
+        vec![(early + g.tanh()) * h.cos()]
+    });
+    assert_eq!(biases::<f64>(&two, 1e-12), 2);
+    // What is reduced at once is the product itself then.
+    let reduced = layers(size, |p, [b, ..]| vec![(p + b).max_over(&[0, 1]), (p + b).square().sum_all()]);
+    assert_eq!(biases::<f64>(&reduced, 1e-12), 1);
+    let over_networks = Program::record_shapes(&reduced.input_shapes(), |a| {
+        let h = layers(size, |p, [b, ..]| vec![(p + b).tanh(), p + b]).eval(a);
+        vec![(h[1]).max_over(&[0])]
+    });
+    assert_eq!(biases::<f64>(&over_networks.unwrap(), 1e-12), 1);
+    // A product that is read through a view besides stays without.
+    assert_eq!(biases::<f64>(&layers(size, |p, [b, ..]| vec![(p + b).tanh() * p.flip(&[0])]), 1e-13), 0);
+    // A load that is read again stays, beside a number from memory.
+    let stays = layers(size, |p, [b, c, _]| {
+        let (n, h) = (p.shape().to_vec(), p + b);
+        let number = c.slice_axis(0, 0..1).reshape(&[]).broadcast_to(&n);
+        vec![h.tanh() * number + b - number * 0.5]
+    });
+    assert_eq!(biases::<f64>(&stays, 1e-13), 1);
+}
+
+#[test]
 fn a_bias_that_comes_later_is_added() {
     // The bias is made of another product, by the last of all kernels but the sum's.
     let program = layers((10, 40, 40), |p, [b, _, x]| {

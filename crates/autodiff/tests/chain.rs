@@ -177,3 +177,76 @@ fn what_others_read_of_a_chain_is_not_all_kept_at_once() {
     let bytes = f.compile::<f64>(CompileOptions::default().threads(1)).peak_bytes();
     assert!(bytes < 14 * n * size_of::<f64>(), "{bytes} bytes for {steps} steps");
 }
+
+#[test]
+fn rounds_of_long_chains_of_cheap_ops_are_alike() {
+    // From the least to what is in no near cache.
+    for n in [4100, 5000, 20_011, 200_000] {
+        for (name, f) in [("heat", heat(n, 5)), ("heat, turned", heat(n, 4).vjp(&[0]).unwrap())] {
+            let explained = checked(&f, &format!("{name}, {n} elements"));
+            assert!(explained.contains("rounds alike"), "{explained}");
+            let x: Vec<Tensor<f32>> = inputs(&f);
+            let mut executable = f.compile::<f32>(CompileOptions::default().threads(1));
+            assert!(executable.explain().contains("rounds alike"));
+            let (found, expected) = (executable.run(&x).unwrap().swap_remove(0), f.run(&x).unwrap().swap_remove(0));
+            for (a, b) in found.data().iter().zip(expected.data()) {
+                assert!((a - b).abs() <= 1e-6, "{name} of {n}, single precision: {a} is not {b}");
+            }
+        }
+    }
+    assert!(!checked(&heat(4000, 5), "short").contains("rounds alike"));
+}
+
+#[test]
+fn rounds_that_are_alike_know_every_cheap_op_and_numbers_from_memory() {
+    let n = 10_000;
+    let f = Program::record_many(&[&[n], &[n], &[1], &[1]], |x| {
+        let (c, d) = (x[2].broadcast_to(&[n]), x[3].broadcast_to(&[n]));
+        // Each reads its neighbour of the one before.
+        let mut u = x[0];
+        let mut made = Vec::new();
+        for step in 0..13 {
+            let v = moved(&u, if step % 2 == 0 { 1 } else { -2 });
+            u = match step {
+                0 => v - c,
+                1 => c - v,
+                2 => v * c + x[1],
+                3 => x[1] - v * d,
+                4 => d * v,
+                5 => -(v + c),
+                6 => v.square() + x[1] * 0.5,
+                7 => v * x[1] - x[0],
+                8 => x[0] - v * x[1],
+                9 => 1.5 - v,
+                10 => v * 0.75 + x[0] * x[1],
+                11 => (v - x[1]) * x[0],
+                _ => v + 2.0,
+            };
+            made.push(u);
+        }
+        vec![made[5], u]
+    })
+    .unwrap();
+    let explained = checked(&f, "every op");
+    assert!(explained.contains("rounds alike"), "{explained}");
+    let explained = checked(&f.vjp(&[0, 1, 2, 3]).unwrap(), "every op, turned");
+    assert!(explained.contains("chain, "), "{explained}");
+}
+
+#[test]
+fn walks_that_begin_late_or_end_early_have_no_rounds_alike() {
+    let n = 6000;
+    let halves = Program::record_many(&[&[n], &[n]], |x| {
+        // The second half of the whole has its turn when the first is over.
+        let both = Var::concat(&[&(moved(&x[0], 1) * x[1]), &(moved(&x[1], 1) - x[0])], 0);
+        vec![both.slice_axis(0, 0..2 * n - 1) * both.slice_axis(0, 1..2 * n)]
+    });
+    assert!(!checked(&halves.unwrap(), "halves").contains("rounds alike"));
+    let ends = Program::record(&[&[2 * n]], |x| {
+        let y = moved(&x[0].square(), 1) * x[0];
+        let part = y.slice_axis(0, 0..n) * x[0].slice_axis(0, n..2 * n);
+        let whole = part.pad(&[Padding { low: 0, high: n, interior: 0 }]);
+        whole + moved(&y, 1)
+    });
+    assert!(!checked(&ends.unwrap(), "an end").contains("rounds alike"));
+}

@@ -6,6 +6,7 @@
 
 use super::kernels::{Bias, Fused, Instr, Kernel, Load, Location, MatMul};
 use super::lower::Lowered;
+use super::uses::Uses;
 use super::view::Axis;
 use crate::op::Binary;
 use crate::scalar::Element;
@@ -15,35 +16,23 @@ pub(super) fn begin_with_biases<E: Element>(lowered: &mut Lowered<E>, outputs: &
     if !lowered.kernels.iter().any(|kernel| matches!(kernel, Kernel::MatMul(product) if product.takes_bias())) {
         return;
     }
-    let mut reads = vec![0_u32; lowered.buffers.len()];
-    let mut made_by: Vec<Option<usize>> = vec![None; lowered.buffers.len()];
-    for (i, kernel) in lowered.kernels.iter().enumerate() {
-        let (read, written) = kernel.buffers();
-        read.iter().for_each(|&b| reads[b as usize] += 1);
-        written.iter().for_each(|&b| made_by[b as usize] = Some(i));
-    }
-    outputs.iter().for_each(|&output| reads[output as usize] += 1);
+    let uses = Uses::of(lowered, outputs);
     for i in 0..lowered.kernels.len() {
         let (before, rest) = lowered.kernels.split_at_mut(i);
         let Some(Kernel::Fused(walk)) = rest.first_mut() else { continue };
         let mut at = 0;
         while at < walk.code.len() {
-            // What nobody else reads.
-            let made = |product: u32| made_by[product as usize].filter(|_| reads[product as usize] == 1);
             let joined = sides(walk, at).into_iter().flatten().find_map(|(buffer, register, other)| {
-                let made = made(buffer)?;
+                let made = uses.made_for_one(buffer)?;
                 let Some(Kernel::MatMul(product)) = before.get_mut(made) else { return None };
                 let sum = Sum::of(walk, at, register, other)?;
                 let load = &walk.loads[sum.load as usize];
-                let there = made_by[load.buffer as usize].is_none_or(|bias| bias < made);
-                let bias = bias(load, product).filter(|_| there && product.bias.is_none())?;
+                let bias =
+                    bias(load, product).filter(|bias| uses.is_there(bias.buffer, made) && product.bias.is_none())?;
                 product.bias = Some(bias);
                 Some(sum)
             });
-            match joined {
-                Some(sum) => sum.leave_out(walk, at),
-                None => at += 1,
-            }
+            at = joined.map_or(at + 1, |sum| sum.leave_out(walk, at));
         }
     }
 }
@@ -87,18 +76,21 @@ impl Sum {
         (walk.reads(register) == 1).then_some(Self { register, loaded, load })
     }
 
-    /// The walk without the sum, which the product is now; and without the load, if that was all it was for.
-    fn leave_out(&self, walk: &mut Fused, at: usize) {
+    /// The walk without the sum, which the product is now; and without the load, if that was all it was for. Gives where
+    /// the next instruction is.
+    fn leave_out(&self, walk: &mut Fused, at: usize) -> usize {
         let out = walk.code.remove(at).out();
         walk.code.iter_mut().for_each(|instr| instr.read_instead(out, self.register));
         let ends = walk.lates.iter_mut().map(|late| &mut late.from);
         let ends = ends.chain(walk.scatters.iter_mut().map(|scatter| &mut scatter.from));
         ends.filter(|from| **from == out).for_each(|from| *from = self.register);
-        if walk.reads(self.loaded) == 0 {
-            walk.code.retain(|instr| instr.out() != self.loaded);
-            walk.loads.remove(self.load as usize);
-            let loads = walk.code.iter_mut().filter_map(Instr::load_mut);
-            loads.filter(|load| **load > self.load).for_each(|load| *load -= 1);
+        if walk.reads(self.loaded) > 0 {
+            return at;
         }
+        walk.code.retain(|instr| instr.out() != self.loaded);
+        walk.loads.remove(self.load as usize);
+        let loads = walk.code.iter_mut().filter_map(Instr::load_mut);
+        loads.filter(|load| **load > self.load).for_each(|load| *load -= 1);
+        at - 1
     }
 }

@@ -301,7 +301,8 @@ impl Group {
         let own = near::place(&mut parts, |b| made.contains(&b).then(|| len(b)), &shared.reads);
         let seen: usize = made.iter().filter(|b| !own.buffers.contains(b)).map(|&b| len(b)).sum();
         let row = passing + seen + own.row;
-        let ahead = parts.iter().any(|part| matches!(part, RowPart::Sum { product, .. } if product.n == 1));
+        let ahead =
+            parts.iter().any(|part| matches!(part, RowPart::Sum { product, places: [None, _], .. } if product.n == 1));
         let block = if ahead { AHEAD } else { BLOCK };
         let block = (block / size_of::<E>() / row.max(1)).clamp(ROWS, 512);
         Kernel::Rows(Rows::new(parts, own, (rows, block), shared.threads))

@@ -6,7 +6,7 @@
 //! together, block by block, and what only they see never gets there. (See `docs/compile.md`.)
 
 use super::fuse::Level;
-use super::kernels::{Chain, FAR, Fused, Instr, Joined, Kernel, Link, Location, Part, Steady, is_cheap};
+use super::kernels::{Chain, FAR, Fused, Instr, Joined, Kernel, Link, Load, Location, Part, Steady, is_cheap};
 use super::lower::Buffer;
 use super::memory::LINE;
 use super::parts::Within;
@@ -29,8 +29,9 @@ const MOST: usize = 12;
 /// The same where nearly all rounds are alike and their ops cheap: then there is next to no switching.
 const MOST_STEADY: usize = 32;
 
-/// Elements of a walk from which nearly all rounds are alike.
+/// Elements of a walk from which nearly all rounds are alike, and of a round then at most.
 const STEADY: usize = 4096;
+const ROUND_STEADY: usize = 1024;
 
 /// What a chain makes and others read at most: all of it is there at once.
 const SEEN: usize = 8;
@@ -165,9 +166,14 @@ struct Member {
 }
 
 impl Member {
-    /// Whether all of its rounds are alike, but for a few, and its ops cheap; so few elements are over at once.
-    fn is_steady(&self) -> bool {
-        is_cheap(&self.walk) && (self.walk.n >= STEADY || self.walk.n < LONG)
+    /// Whether its ops are cheap, and nearly all rounds of a chain of so many elements alike for it: it begins and ends with
+    /// the chain, or is over at once at either end.
+    fn is_steady(&self, n: usize) -> bool {
+        let (own, lag) = (self.walk.n, self.lag as usize);
+        let near = |turn: usize, of: usize| turn.abs_diff(of) <= LAG as usize;
+        let whole = |load: &Load| load.shift().is_none_or(|(low, high)| near(low, 0) && near(high, own));
+        let all = near(lag, 0) && near(lag + own, n) && self.walk.loads.iter().all(whole);
+        n >= STEADY && is_cheap(&self.walk) && (all || (own < LONG && (near(lag, 0) || near(lag, n))))
     }
 }
 
@@ -175,23 +181,23 @@ impl Member {
 struct Search {
     read: Vec<Access>,
     written: Vec<Access>,
-    /// Whether nearly all rounds are alike, and their ops cheap.
-    steady: bool,
+    /// Elements of the first walk, if nearly all rounds are alike, and their ops cheap.
+    steady: Option<usize>,
 }
 
 impl Search {
     /// The chain that starts with the first kernel, if there is one.
     fn find<E: Element>(items: &[Item<E>], memory: &Memory<'_>) -> Option<Vec<Fate<Vec<Member>>>> {
         let (first, others) = items.split_first()?;
-        match &first.kernel {
-            Kernel::Fused(walk) if walk.n >= LONG => {}
+        let n = match &first.kernel {
+            Kernel::Fused(walk) if walk.n >= LONG => walk.n,
             _ => return None,
-        }
+        };
         // Most walks have nobody to go with.
         if !others.iter().any(|item| item.touches().any(|buffer| first.written.contains(buffer))) {
             return None;
         }
-        let (mut search, mut fates) = (Self { read: Vec::new(), written: Vec::new(), steady: true }, Vec::new());
+        let (mut search, mut fates) = (Self { read: Vec::new(), written: Vec::new(), steady: Some(n) }, Vec::new());
         // What is complete only after the chain, what others read of it, and all that it has to do with.
         let [mut late, mut seen, mut passing]: [FxHashSet<u32>; 3] = Default::default();
         let mut linked = false;
@@ -221,8 +227,8 @@ impl Search {
                 }
                 Fate::Inside(members) => {
                     passing.extend(item.touches());
-                    search.steady &= members.iter().all(Member::is_steady);
-                    if passing.len() > if search.steady { MOST_STEADY } else { MOST } {
+                    search.steady = search.steady.filter(|&n| members.iter().all(|member| member.is_steady(n)));
+                    if passing.len() > search.steady.map_or(MOST, |_| MOST_STEADY) {
                         break;
                     }
                     linked |= reads;
@@ -331,13 +337,16 @@ fn chain<E: Element>(members: Vec<Member>, own: impl Fn(u32) -> bool, memory: &M
     let slots = members.iter().map(|member| member.walk.slots).max().unwrap_or(0);
     let live = gaps.total + streams.len() + slots;
     let back: usize = rings.values().map(|ring| ring.back as usize).sum();
-    let all_alike = members.iter().all(Member::is_steady);
-    let (bytes, least) = if all_alike { (BLOCK_STEADY, UNROLLED) } else { (BLOCK, 128) };
-    let most = ((bytes / size_of::<E>()).saturating_sub(back) / live.max(1)).clamp(least, 2048);
+    let n = members.first().map_or(0, |member| member.walk.n);
+    let alike = members.iter().all(|member| member.is_steady(n));
+    let before = rings.values().map(|ring| ring.back as usize).max().unwrap_or(0).next_multiple_of(line);
+    // A block is at least what is read again of the one before it.
+    let (bytes, least, longest) =
+        if alike { (BLOCK_STEADY, UNROLLED.max(before), ROUND_STEADY) } else { (BLOCK, 128, 2048) };
+    let most = ((bytes / size_of::<E>()).saturating_sub(back) / live.max(1)).clamp(least, longest);
     // Rounds as equal as can be.
     let end = members.iter().map(|member| member.lag as usize + member.walk.n).max().unwrap_or(1);
     let block = end.div_ceil(end.div_ceil(most)).next_multiple_of(UNROLLED);
-    let before = rings.values().map(|ring| ring.back as usize).max().unwrap_or(0).next_multiple_of(line);
     let mut kept = vec![0; gaps.total];
     rings.values().for_each(|ring| kept[ring.at] = kept[ring.at].max(ring.back as usize));
     let length = Chain::ring::<E>(before, block);
@@ -366,7 +375,7 @@ fn chain<E: Element>(members: Vec<Member>, own: impl Fn(u32) -> bool, memory: &M
         Link { walk, lag: lag as usize }
     });
     let links: Vec<Link> = links.collect();
-    let steady = if all_alike { Steady::of(&links, block, FAR / size_of::<E>()) } else { None };
+    let steady = if alike { Steady::of(&links, block, FAR / size_of::<E>()) } else { None };
     let pieces = (0..memory.buffers.len() as u32).filter(|&buffer| rings.contains_key(&memory.whole(buffer).0));
     Chain { links, block, before, kept, own: pieces.collect(), steady }
 }
@@ -395,7 +404,6 @@ fn copies(joined: &Joined) -> Option<Vec<Fused>> {
             lates: Vec::new(),
             slots: 0,
             scratch: 1,
-            cuts: Vec::new(),
         })
     };
     if joined.outer != 1 { None } else { joined.parts.iter().filter(|part| part.len > 0).map(copy).collect() }

@@ -6,6 +6,7 @@
 
 use super::kernels::{Instr, Kernel, Location, MatMul, Start};
 use super::lower::Lowered;
+use super::uses::Uses;
 use crate::op::{Binary, Literal};
 use crate::scalar::Element;
 
@@ -17,32 +18,22 @@ pub(super) fn join_sums<E: Element>(lowered: &mut Lowered<E>, outputs: &[u32]) {
     if !lowered.kernels.iter().any(|kernel| matches!(kernel, Kernel::MatMul(product) if is_candidate(product))) {
         return;
     }
-    let mut reads = vec![0_u32; lowered.buffers.len()];
-    let mut made_by: Vec<Option<usize>> = vec![None; lowered.buffers.len()];
-    for (i, kernel) in lowered.kernels.iter().enumerate() {
-        let (read, written) = kernel.buffers();
-        read.iter().for_each(|&b| reads[b as usize] += 1);
-        written.iter().for_each(|&b| made_by[b as usize] = Some(i));
-    }
-    for &output in outputs {
-        reads[output as usize] += 2;
-    }
+    let mut uses = Uses::of(lowered, outputs);
     let mut gone = vec![false; lowered.kernels.len()];
     for i in 0..lowered.kernels.len() {
         for (start, product, out) in endings(&lowered.kernels[i]).into_iter().flatten() {
             // The product itself, read by nobody else and as it is.
-            let Some(made) = made_by[product as usize].filter(|_| reads[product as usize] == 1) else { continue };
+            let Some(made) = uses.made_for_one(product) else { continue };
             let Kernel::MatMul(found) = &lowered.kernels[made] else { continue };
             // A factor of zero is no reason for a kernel to look at the product, which may be infinite.
             let vanishes = E::from_f64(start.scale) == E::from_f64(0.0);
             if is_candidate(found) && !vanishes && lowered.buffers[out as usize].len == found.m * found.n {
                 let joined = Kernel::MatMul(MatMul { out, start: Some(start), ..found.clone() });
                 // As early as can be: its factors are larger than what it makes, and near.
-                let early = made_by[start.buffer as usize].is_none_or(|at| at < made);
-                let (here, other) = if early { (made, i) } else { (i, made) };
+                let (here, other) = if uses.is_there(start.buffer, made) { (made, i) } else { (i, made) };
                 lowered.kernels[here] = joined;
                 gone[other] = true;
-                made_by[out as usize] = Some(here);
+                uses.made_by[out as usize] = Some(here);
                 break;
             }
         }

@@ -1,15 +1,14 @@
 //! From groups and single ops to kernels: registers, loads, stores.
 
-use super::body::{Body, Draft, SlotList, What, least_common_multiple};
+use super::body::{Body, Draft, SlotList, What};
 use super::fuse::{Group, Level, NONE, Role, Schedule, Step, role};
 use super::graph::{Node, Place};
 use super::kernels::{
-    Fused, Gathered, Indexed, Instr, Joined, Kernel, Late, LateKind, Load, Location, MatMul, OpKernel, Part,
-    ScalarInstr, Scalars, Scattered, Source,
+    Gathered, Indexed, Joined, Kernel, LateKind, Load, MatMul, OpKernel, Part, ScalarInstr, Scalars, Scattered, Source,
 };
 use super::legalise::{Legal, Reading, reading, trailing};
-use super::memory::LINE;
 use super::view::View;
+use super::walk::walk;
 use crate::kernel::{Fold, Ternary};
 use crate::op::{Literal, Op, Reduce, Unary};
 use crate::program::Kind;
@@ -177,7 +176,7 @@ impl Lowering<'_> {
         body.fuse_multiply_add();
         body.fuse_dots(group.columns.unwrap_or(1));
         body.take_numbers();
-        finish(&body, group, threads)
+        Kernel::Fused(walk::<E>(&body, group, threads))
     }
 
     /// Notes where a member's value goes, if it is stored.
@@ -409,105 +408,4 @@ impl Lowering<'_> {
             }
         }
     }
-}
-
-/// Elements of L1 that the values of a block may take together.
-const L1: usize = 24 << 10;
-
-fn finish<E: Element>(body: &Body, group: &Group, threads: usize) -> Kernel<E> {
-    let (places, slots) = body.place();
-    // Registers in order, without those of absorbed instructions: each has a pointer that is set in every run.
-    let mut locations: Vec<Location> = Vec::with_capacity(places.len());
-    let mut index = vec![0; places.len()];
-    for (index, location) in index.iter_mut().zip(places) {
-        *index = locations.len() as u32;
-        locations.extend(location);
-    }
-    let rows = body.registers.iter().any(|r| r.level == Level::Row);
-    let columns = if rows { group.columns.unwrap_or(1).max(1) } else { 1 };
-    let live = slots as usize + body.registers.iter().filter(|r| r.direct.is_some() || r.sink.is_some()).count();
-    let most = (L1 / size_of::<E>() / live.max(1)).clamp(128, 2048);
-    // Whole rows and periods, and whole cache lines where that does not take too much.
-    let whole = body.period.max(columns);
-    let lines = least_common_multiple(whole, LINE / size_of::<E>());
-    let unit = if lines <= most { lines } else { whole };
-    let block = (most / unit).max(1) * unit;
-    // Rows of what is read through a view are found in place by blocks that end where they do.
-    let row = body.loads.iter().zip(&body.kept).filter(|(_, kept)| !**kept).filter_map(|(load, _)| load.row()).min();
-    let block = match row {
-        Some(row) => {
-            let even = (1..=8)
-                .map(|parts| row / parts)
-                .find(|part| (256..=most).contains(part) && row % part == 0 && part % unit == 0);
-            even.unwrap_or(block)
-        }
-        None => block,
-    };
-    let block = block.min(group.n.next_multiple_of(columns)).max(1);
-    let code: Vec<Instr> = body
-        .code
-        .iter()
-        .filter(|d| !matches!(d.what, What::Dead))
-        .map(|d| {
-            let row = body.registers[d.out as usize].level == Level::Row;
-            let (out, [a, b, c]) = (index[d.out as usize], d.args.map(|arg| index[arg as usize]));
-            match d.what {
-                What::Unary(op) => Instr::Unary { op, row, out, a },
-                What::Binary(op) => Instr::Binary { op, row, out, a, b },
-                What::Ternary(op) => Instr::Ternary { op, row, out, args: [a, b, c] },
-                What::Axpy(c) => Instr::Axpy { c, row, out, a, b },
-                What::With(op, side, number) => Instr::With { op, side, number, row, out, a },
-                What::AxpyWith { number, negative } => Instr::AxpyWith { number, negative, row, out, a, b },
-                What::Fold(fold) => Instr::Fold { fold, out, a },
-                What::Dot => Instr::Dot { out, a, b },
-                What::Expand => Instr::Expand { out, a },
-                What::Load(load) => Instr::Load { load, row, out },
-                What::Gather(gather) => Instr::Gather { gather, out },
-                What::Dead => unreachable!("filtered"),
-            }
-        })
-        .collect();
-    let once = code.iter().take_while(|i| matches!(i, Instr::Load { load, .. } if body.kept[*load as usize])).count();
-    let lates: Vec<Late> = body
-        .lates
-        .iter()
-        .map(|&(fold, from, level, kind, len, out)| {
-            let (from, row) = (index[from as usize], level == Level::Row);
-            Late { fold, from, row, kind, len, out }
-        })
-        .collect();
-    let scatters = body.scatters.iter().map(|s| Scattered { from: index[s.from as usize], ..s.clone() }).collect();
-    // Paddings, for one, of what is only shifted.
-    let plain = columns == 1 && once == 0 && lates.is_empty();
-    let bounds = body.loads.iter().filter(|_| plain).filter_map(Load::shift).flat_map(|(low, high)| [low, high]);
-    let mut cuts: Vec<usize> = bounds.filter(|&cut| 0 < cut && cut < group.n).collect();
-    cuts.sort_unstable();
-    cuts.dedup();
-    let work: usize = code.iter().map(|i| if i.is_row() { group.n / columns } else { group.n } * i.weight()).sum();
-    let kept: usize = lates.iter().map(|l| l.len).sum();
-    // Cut by size alone, so that the result does not depend on the number of threads.
-    // Sums by indices are gathered in one place, in order.
-    let most = if body.scatters.is_empty() { 16 } else { 1 };
-    let chunks = (work >> 16).clamp(1, most).min(group.n.div_ceil(block)).max(1);
-    let chunks = if kept * chunks > group.n { 1.max(group.n / kept.max(1)).min(chunks) } else { chunks };
-    let per_chunk = group.n.div_ceil(chunks).next_multiple_of(block).max(block);
-    let chunks = group.n.div_ceil(per_chunk).max(1);
-    Kernel::Fused(Fused {
-        n: group.n,
-        columns,
-        block,
-        per_chunk,
-        chunks,
-        code,
-        once,
-        period: whole,
-        locations,
-        loads: body.loads.clone(),
-        gathers: body.gathers.clone(),
-        scatters,
-        lates,
-        slots: slots as usize,
-        scratch: if chunks > 1 { threads } else { 1 },
-        cuts,
-    })
 }

@@ -25,7 +25,9 @@ mod parts;
 mod plan;
 mod seen;
 mod together;
+mod uses;
 mod view;
+mod walk;
 
 pub use execute::{CompileOptions, Executable};
 pub use explain::Profile;

@@ -50,6 +50,11 @@ impl Chain {
         (slots + rings + numbers, 0, self.registers() + addresses)
     }
 
+    /// The turn after the last.
+    fn end(&self) -> usize {
+        self.links.iter().map(|link| link.lag + link.walk.n).max().unwrap_or(0)
+    }
+
     fn registers(&self) -> usize {
         self.links.iter().map(|link| link.walk.locations.len()).sum()
     }
@@ -72,7 +77,10 @@ impl Chain {
 
     pub(super) fn describe(&self) -> String {
         let walks: Vec<String> = self.links.iter().map(|link| link.walk.describe()).collect();
-        format!("chain, {} elements at a time: {}", self.block, walks.join("; "))
+        let alike = self.steady.as_ref().map_or(String::new(), |steady| {
+            format!(", {} of {} rounds alike", steady.turns.len() / self.block, self.end().div_ceil(self.block))
+        });
+        format!("chain, {} elements at a time{alike}: {}", self.block, walks.join("; "))
     }
 
     pub(super) fn run<E: Element>(&self, bases: &Bases<E>, scratch: &mut Scratch<E>) {
@@ -81,34 +89,28 @@ impl Chain {
         let (slots, rest) = scratch.slots[..slots + rings + numbers].split_at_mut(slots);
         let (rings, numbers) = rest.split_at_mut(rings);
         let (pointers, addresses) = scratch.pointers[..self.registers() + addresses].split_at_mut(self.registers());
-        // One pointer for all rounds, so that none of them ends another's life.
-        let slots = slots.as_mut_ptr();
+        // One pointer for all rounds, so that none of them ends another's life; and for all numbers.
+        let (slots, numbers) = (slots.as_mut_ptr(), Pointer(numbers.as_mut_ptr()));
         let mut near = Near::rings(rings);
-        let end = self.links.iter().map(|link| link.lag + link.walk.n).max().unwrap_or(0);
-        let mut start = 0;
-        if let Some(steady) = &self.steady {
-            while start < steady.turns.start {
-                self.round((bases, &mut near), slots, pointers, start, start == 0);
-                self.keep::<E>(&mut near);
-                start += self.block;
-            }
-            near.begin_at(0);
-            if self.find(steady, (bases, &near), slots, pointers, (addresses, numbers)) {
-                while start < steady.turns.end {
-                    // SAFETY: addresses were found for the first of these rounds, and move on with them; every walk has a
-                    // whole block in each.
-                    unsafe { steady.round(addresses, self.block) };
-                    start += self.block;
-                    if start < end {
-                        self.keep::<E>(&mut near);
+        let end = self.end();
+        let (mut start, mut anew) = (0, true);
+        while start < end {
+            match &self.steady {
+                Some(steady) if steady.turns.contains(&start) => {
+                    near.begin_at(0);
+                    if start == steady.turns.start {
+                        self.find(steady, (bases, &near), slots, pointers, (&mut *addresses, numbers));
                     }
+                    // SAFETY: addresses were found for the first of these rounds, and move on with them; every walk that
+                    // has its turn has a whole block in each.
+                    unsafe { steady.round(addresses, self.block) };
+                    anew = true;
+                }
+                _ => {
+                    self.round((bases, &mut near), slots, pointers, start, anew);
+                    anew = false;
                 }
             }
-        }
-        let mut fresh = true;
-        while start < end {
-            self.round((bases, &mut near), slots, pointers, start, fresh);
-            fresh = false;
             start += self.block;
             if start < end {
                 self.keep::<E>(&mut near);
@@ -123,21 +125,18 @@ impl Chain {
         (bases, near): (&Bases<E>, &Near<'_, E>),
         slots: *mut E,
         mut pointers: &mut [Pointer<E>],
-        (addresses, numbers): (&mut [Pointer<E>], &mut [E]),
-    ) -> bool {
-        // One pointer for all of them, as for the slots.
-        let numbers = Pointer(numbers.as_mut_ptr());
-        self.links.iter().enumerate().all(|(i, Link { walk, lag })| {
+        (addresses, numbers): (&mut [Pointer<E>], Pointer<E>),
+    ) {
+        for (i, Link { walk, lag }) in self.links.iter().enumerate() {
             let own = pointers.split_off_mut(..walk.locations.len()).expect("there is room for all registers");
-            if steady.is_idle(i) {
-                return true;
+            if !steady.is_idle(i) {
+                let registers = Registers::new(own, slots, walk.block);
+                let from = steady.turns.start - lag;
+                let range = from..from + self.block;
+                // SAFETY: there is room for all numbers of these rounds.
+                unsafe { steady.find((i, walk), (bases, near), registers, &range, (&mut *addresses, numbers)) };
             }
-            let registers = Registers::new(own, slots, walk.block);
-            let from = steady.turns.start - lag;
-            let range = from..from + self.block;
-            // SAFETY: there is room for all numbers of these rounds.
-            unsafe { steady.find((i, walk), (bases, near), registers, &range, (&mut *addresses, numbers)) }
-        })
+        }
     }
 
     /// A block of every walk that has its turn; pointed to anew where it begins, or for all of them.

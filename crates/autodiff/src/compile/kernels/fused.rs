@@ -67,8 +67,6 @@ pub(in super::super) struct Fused {
     pub(in super::super) slots: usize,
     /// Threads that need a scratch of their own.
     pub(in super::super) scratch: usize,
-    /// Elements at which something that is read begins or ends: on either side of them it is found in place.
-    pub(in super::super) cuts: Vec<usize>,
 }
 
 impl Fused {
@@ -240,9 +238,6 @@ impl Fused {
                     let len = if late.row { len * self.columns } else { len };
                     n = n.min(len - start % len);
                 }
-            }
-            for &cut in self.cuts.iter().filter(|&&cut| cut > start) {
-                n = n.min(cut - start);
             }
             debug_assert!(n.is_multiple_of(self.columns), "a block ends inside a row");
             let rows = n / self.columns;

@@ -95,6 +95,7 @@ impl MatMul {
         if m * n == 0 {
             return;
         }
+        debug_assert!(self.bias.is_none() || self.takes_bias(), "a bias that the kernel of this product does not know");
         if let Some(len) = self.panels::<E>() {
             return self.run_by_panels(bases, &mut room[..len]);
         }
@@ -248,6 +249,8 @@ impl MatMul {
         out: &mut [E],
     ) {
         let table = E::kernels();
+        // What comes from memory is on its way for the next block while it is read again for this one.
+        let ahead = if a.is_none() && to < self.k { (to - from) * self.a.strides[1] } else { 0 };
         let a = match a {
             Some(at) => near.read(at, (to - from) * self.a.strides[1]),
             None => &bases.read_all(self.a.buffer)[self.a.offset + from * self.a.strides[1]..],
@@ -259,8 +262,6 @@ impl MatMul {
             None => &bases.read_all(self.b.buffer)[self.b.offset + from * self.b.strides[0]..][..end],
         };
         if self.n == 1 {
-            // The rows of the next block are on their way while these are read again.
-            let ahead = if to < self.k { (to - from) * self.a.strides[1] } else { 0 };
             (table.sum_rows)(a, self.a.strides[1], &b[..to - from], ahead, out);
         } else {
             let (m, k, n) = (self.m, to - from, self.n);

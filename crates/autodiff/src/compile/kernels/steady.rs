@@ -3,11 +3,11 @@
 
 use super::super::memory::{Bases, Near, Pointer};
 use super::chain::Link;
-use super::instr::{Instr, with};
+use super::instr::{Instr, Side, with};
 use super::registers::Registers;
 use super::{Fused, Location};
 use crate::kernel::{ADDRESSES, Cheap, Steps, prefetch_all};
-use crate::op::{Literal, Unary};
+use crate::op::{Binary, Literal};
 use crate::scalar::Element;
 use std::ops::Range;
 
@@ -18,8 +18,13 @@ const WORTH: usize = 2;
 #[derive(Clone, Copy, Debug)]
 enum Number {
     Literal(f64),
-    /// What a load reads, as an op of one argument is by it; or its negative.
-    Load(u32, Unary),
+    /// That of an op with what a load reads.
+    With(Binary, Side, u32),
+    /// What a load reads, or its negative.
+    Load {
+        load: u32,
+        negative: bool,
+    },
 }
 
 /// An op and its registers: the result's and the arguments'.
@@ -38,7 +43,7 @@ pub(in super::super) struct Steady {
     planned: Vec<Planned>,
     /// For each walk, its ops.
     of_links: Vec<Range<usize>>,
-    /// Addresses that move on, and those of them at which something is read that is not near, each once.
+    /// Addresses that move on, and those of them at which a long array stands, each once for its walk.
     moving: Vec<u32>,
     far: Vec<u32>,
 }
@@ -54,12 +59,10 @@ fn cheap(instr: &Instr) -> Option<(Cheap, Planned)> {
         Instr::Ternary { op, row: false, args, .. } => (Cheap::ternary(op)?, literal(0.0), args),
         Instr::Axpy { c: Literal(c), row: false, a, b, .. } => (Cheap::Axpy, literal(c), [a, b, a]),
         Instr::With { op, side, number, row: false, a, .. } => {
-            let op = with(op, side, 1.0_f64);
-            (Cheap::unary(op)?.0, Number::Load(number, op), [a, a, a])
+            (Cheap::unary(with(op, side, 1.0_f64))?.0, Number::With(op, side, number), [a, a, a])
         }
         Instr::AxpyWith { number, negative, row: false, a, b, .. } => {
-            let sign = if negative { Unary::Neg } else { Unary::StopGradient };
-            (Cheap::Axpy, Number::Load(number, sign), [a, b, a])
+            (Cheap::Axpy, Number::Load { load: number, negative }, [a, b, a])
         }
         _ => return None,
     };
@@ -147,7 +150,7 @@ impl Steady {
         self.of_links[i].is_empty()
     }
 
-    /// Finds the addresses and numbers of a link's ops, for a block of such a range; whether all of it is there.
+    /// Finds the addresses and numbers of a link's ops, for a block of such a range.
     ///
     /// # Safety
     ///
@@ -159,14 +162,15 @@ impl Steady {
         registers: Registers<'_, E>,
         range: &Range<usize>,
         (addresses, numbers): (&mut [Pointer<E>], Pointer<E>),
-    ) -> bool {
+    ) {
         registers.point(&walk.locations, bases, near, (walk.n, 1), range);
         for instr in &walk.code {
             if let Instr::Load { load, out, .. } = *instr {
                 let load = &walk.loads[load as usize];
                 let (_, first, offset) = load.source(bases, near, range);
                 let n = range.len();
-                let Some(at) = load.piece(offset, range.start - first, n) else { return false };
+                let at =
+                    load.piece(offset, range.start - first, n).expect("a shift is in place inside of what it reads");
                 // From where all is reached: what a reference to it gave would end when some of it is written.
                 let address = match load.near {
                     Some(_) => near.pointer(at, n),
@@ -179,15 +183,12 @@ impl Steady {
             let Planned { registers: own, number } = self.planned[at];
             let number = match number {
                 Number::Literal(c) => E::from_f64(c),
-                Number::Load(load, op) => {
-                    let number: E = walk.number(bases, load);
-                    match op {
-                        Unary::Neg => -number,
-                        // `a − c` is the sum with `−c`.
-                        Unary::Add(Literal(sign)) if sign < 0.0 => -number,
-                        _ => number,
-                    }
+                Number::With(op, side, load) => {
+                    let op = with(op, side, walk.number::<E>(bases, load));
+                    E::from_f64(Cheap::unary(op).expect("cheap by any number").1)
                 }
+                Number::Load { load, negative: true } => -walk.number::<E>(bases, load),
+                Number::Load { load, .. } => walk.number(bases, load),
             };
             let place = numbers.0.wrapping_add(at);
             // SAFETY: there is room for the number of every op, and nobody else holds it.
@@ -198,7 +199,6 @@ impl Steady {
             }
             into[ADDRESSES - 1] = Pointer(place);
         }
-        true
     }
 
     /// A round of `n` elements, with the addresses as they are; then they move on.
