@@ -44,6 +44,49 @@ fn a_tape_grows_past_its_first_allocations() {
     assert_eq!(g, [3.0 * sum, 2.0 * sum]);
 }
 
+/// `x ↦ 2x + n·1` by `n` operations after a first one: the slope is 2, and the square's second derivative 8, whatever `n`.
+#[test]
+fn tapes_of_every_length_begin_on_the_stack_and_move_off_it() {
+    for n in (0..130).chain([1020, 1021, 1022, 1023, 1024, 2050]) {
+        let plain = grad(|x| (0..n).fold(x[0] * 2.0, |y, _| y + 1.0), &[3.0]).expect("connected");
+        assert_eq!(plain, [2.0], "{n} operations");
+        let dual = Dual::new(3.0, 1.0);
+        let over = derivative(|x| (0..n).fold(x * 2.0, |y, _| y + 1.0).square(), dual).expect("connected");
+        let y = 6.0 + f64::from(n);
+        assert_eq!((over.value(), over.tangent()), (4.0 * y, 8.0), "{n} operations on duals");
+        let twice =
+            derivative(|x| derivative(|x| (0..n).fold(x * 2.0, |y, _| y + 1.0).square(), x).expect("connected"), 3.0);
+        assert_eq!(twice.expect("connected"), 8.0, "{n} operations, two tapes");
+    }
+}
+
+/// Memory that one tape leaves behind is found by the next: of another length, while others are there, on other threads.
+#[test]
+fn memory_goes_from_tape_to_tape() {
+    let long = |n: u32, x: f64| grad(|v| (0..n).fold(v[0] * 3.0, |y, _| y + v[0]), &[x]).expect("connected");
+    for (k, n) in [5000, 10, 3000, 1500, 200, 6000].into_iter().enumerate() {
+        let inside = Tape::scope(|outer| {
+            let x = outer.var(2.0);
+            let y = (0..n).fold(x, |y, _| y + x);
+            assert_eq!(long(n / 2, 1.0), [3.0 + f64::from(n / 2)]);
+            let z = (0..n).fold(y, |y, _| y + x);
+            outer.vjp(&[(z, 1.0)], &[x])[0]
+        });
+        assert_eq!(inside, Some(1.0 + 2.0 * f64::from(n)), "tape {k}");
+    }
+    std::thread::spawn(move || assert_eq!(long(2000, 1.0), [2003.0])).join().expect("a thread of its own");
+}
+
+/// A zero that meets an infinite partial stays a zero, although the fast sweep makes no number of it.
+#[test]
+fn zero_times_infinity_is_looked_at_again() {
+    // The slope of √ at 0 is ∞; it has no tangent, because nothing moves, where ∞·0 would be no number.
+    let still = |x: f64| Dual::new(x, 0.0);
+    let slopes = grad(|x| x[0].sqrt() + x[1], &[still(0.0), still(5.0)]).expect("connected");
+    let parts: Vec<_> = slopes.iter().map(|d| (d.value(), d.tangent())).collect();
+    assert_eq!(parts, [(f64::INFINITY, 0.0), (1.0, 0.0)]);
+}
+
 #[test]
 fn tapes_nest_and_grow_together() {
     // d/dx of Σ d/dy (x·y²) at y = 1, each inner sweep on a tape of its own: 2x, a hundred times.

@@ -112,12 +112,11 @@ where
     F: for<'t> FnOnce(&[Var<'t, V>]) -> Result<Var<'t, V>>,
 {
     Tape::scope(|tape| {
-        let vars: Vec<Var<'_, V>> = x.iter().map(|x| tape.var(x.clone())).collect();
+        let vars = tape.vars(x);
         let y = f(&vars)?;
         let value = y.value();
         expect_scalar(value.shape())?;
-        let parts = tape.vjp(&[(y, value.ones_like())], &vars);
-        Ok((value, disconnected.resolve(parts, x, 0..)?))
+        Ok((value, tape.gradient(y, &vars, x, disconnected)?))
     })
 }
 
@@ -153,7 +152,7 @@ where
 {
     expect_fit("tangent", tangents, x)?;
     Tape::scope(|tape| {
-        let vars: Vec<Var<'_, V>> = x.iter().map(|x| tape.var(x.clone())).collect();
+        let vars = tape.vars(x);
         let outputs = ours(f(&vars))?;
         let seeds: Vec<_> = vars.into_iter().zip(tangents.iter().cloned()).collect();
         let parts = tape.jvp(&seeds, &outputs);
@@ -194,7 +193,7 @@ where
     F: for<'t> FnOnce(&[Var<'t, V>]) -> std::result::Result<Vec<Var<'t, V>>, E>,
 {
     Tape::scope(|tape| {
-        let vars: Vec<Var<'_, V>> = x.iter().map(|x| tape.var(x.clone())).collect();
+        let vars = tape.vars(x);
         let outputs = ours(f(&vars))?;
         let values: Vec<V> = outputs.iter().map(Var::value).collect();
         expect_fit("cotangent", cotangents, &values)?;

@@ -1,26 +1,50 @@
 //! A growing buffer that is appended to through a shared reference, one bounds check and one store per element.
 //!
 //! This is the inner loop of recording scalar code: `RefCell<Vec>` costs a borrow flag and `Vec::push` a reload of
-//! three fields for every recorded operation.
+//! three fields for every recorded operation. A short one allocates nothing.
 
-use std::cell::Cell;
+use super::buffer::{self, Buffer};
+use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
+use std::mem::MaybeUninit;
+use std::ptr::NonNull;
+
+/// Where an arena starts, on the stack: a small gradient inside of a larger computation takes as long as a few
+/// allocations. A number of bytes and not of elements, because a carrier may be as large as it likes.
+pub(super) struct Room(UnsafeCell<MaybeUninit<[u128; 192]>>);
+
+impl Room {
+    pub(super) const fn new() -> Self {
+        Self(UnsafeCell::new(MaybeUninit::uninit()))
+    }
+
+    /// How many elements it holds.
+    const fn elements<T>() -> usize {
+        if align_of::<T>() > align_of::<Self>() || size_of::<T>() == 0 { 0 } else { size_of::<Self>() / size_of::<T>() }
+    }
+}
 
 /// Elements appended to through `&self`.
 pub(super) struct Arena<T> {
     start: Cell<*mut T>,
     len: Cell<u32>,
     capacity: Cell<u32>,
+    /// Where the elements are, if no longer in the room.
+    buffer: Cell<Option<Buffer>>,
     owns: PhantomData<T>,
 }
 
 impl<T> Arena<T> {
-    pub(super) const fn new() -> Self {
+    /// An empty arena, in a room or nowhere yet.
+    ///
+    /// # Safety
+    /// The room stays where it is while the arena is there, and no other arena is within it.
+    pub(super) unsafe fn within(room: Option<&Room>) -> Self {
         Self {
-            start: Cell::new(std::ptr::NonNull::dangling().as_ptr()),
+            start: Cell::new(room.map_or_else(|| NonNull::dangling().as_ptr(), |room| room.0.get().cast())),
             len: Cell::new(0),
-            capacity: Cell::new(0),
+            capacity: Cell::new(room.map_or(0, |_| Room::elements::<T>() as u32)),
+            buffer: Cell::new(None),
             owns: PhantomData,
         }
     }
@@ -36,7 +60,7 @@ impl<T> Arena<T> {
         if len == self.capacity.get() {
             self.grow();
         }
-        // SAFETY: `len < capacity` now, so the place is inside the allocation and not yet handed out.
+        // SAFETY: `len < capacity` now, so the place is inside the buffer and not yet handed out.
         unsafe { self.start.get().add(len as usize).write(value) };
         self.len.set(len + 1);
         len
@@ -45,18 +69,32 @@ impl<T> Arena<T> {
     #[cold]
     #[inline(never)]
     fn grow(&self) {
-        let (len, capacity) = (self.len.get() as usize, self.capacity.get() as usize);
+        self.reserve((self.capacity.get() as usize).max(1024), false);
+    }
+
+    /// Makes place for so many more, or as many as there can be, but for one at least.
+    fn reserve(&self, more: usize, exact: bool) {
+        let len = self.len.get() as usize;
+        let more = more.min(u32::MAX as usize - len);
         assert!(
-            capacity < u32::MAX as usize,
+            more > 0,
             "tape: more than {} operations; record the body of a loop as a program and run that",
             u32::MAX
         );
-        // `ManuallyDrop` from the start: should the allocation fail, this arena still owns the old buffer.
-        // SAFETY: start and capacity came from a `Vec` (or are dangling with capacity 0), and the first `len` elements are written.
-        let mut buffer = ManuallyDrop::new(unsafe { Vec::from_raw_parts(self.start.get(), len, capacity) });
-        buffer.reserve_exact((capacity * 2).clamp(1024, u32::MAX as usize) - len);
-        self.start.set(buffer.as_mut_ptr());
-        self.capacity.set(u32::try_from(buffer.capacity()).expect("reserve_exact was asked for no more than u32::MAX"));
+        const { assert!(align_of::<T>() <= buffer::ALIGN && size_of::<T>() > 0, "a carrier of numbers") };
+        let bytes = (len + more) * size_of::<T>();
+        let buffer = match self.buffer.take() {
+            Some(buffer) => buffer.grown(bytes, len * size_of::<T>()),
+            None => {
+                let buffer = Buffer::new(bytes, exact);
+                // SAFETY: the first `len` elements of the room are written, and move to a buffer with place for them.
+                unsafe { std::ptr::copy_nonoverlapping(self.start.get(), buffer.start().as_ptr().cast(), len) };
+                buffer
+            }
+        };
+        self.start.set(buffer.start().as_ptr().cast());
+        self.capacity.set(u32::try_from(buffer.bytes() / size_of::<T>()).unwrap_or(u32::MAX));
+        self.buffer.set(Some(buffer));
     }
 
     /// The elements so far. The borrow must end before the next `push`, which may move them.
@@ -67,11 +105,38 @@ impl<T> Arena<T> {
         // SAFETY: the first `len` elements are written, and the caller keeps `push` away.
         unsafe { std::slice::from_raw_parts(self.start.get(), self.len.get() as usize) }
     }
+
+    /// The elements so far.
+    pub(super) fn as_mut_slice(&mut self) -> &mut [T] {
+        // SAFETY: the first `len` elements are written, and nobody can push.
+        unsafe { std::slice::from_raw_parts_mut(self.start.get(), self.len.get() as usize) }
+    }
+}
+
+impl<T: Clone> Arena<T> {
+    /// Appends the element so many times.
+    pub(super) fn extend(&self, count: usize, value: &T) {
+        let (len, capacity) = (self.len.get() as usize, self.capacity.get() as usize);
+        if capacity - len < count {
+            self.reserve(count, true);
+            assert!(self.capacity.get() as usize - len >= count, "tape: more than {} operations", u32::MAX);
+        }
+        let start = self.start.get();
+        for i in len..len + count {
+            // SAFETY: there is place for `count` more now.
+            unsafe { start.add(i).write(value.clone()) };
+        }
+        // At the end: should a clone panic, those before are never dropped.
+        self.len.set((len + count) as u32);
+    }
 }
 
 impl<T> Drop for Arena<T> {
     fn drop(&mut self) {
-        // SAFETY: start and capacity came from a `Vec` (or are dangling with capacity 0), and the first `len` elements are written.
-        drop(unsafe { Vec::from_raw_parts(self.start.get(), self.len.get() as usize, self.capacity.get() as usize) });
+        // SAFETY: the first `len` elements are written, and nobody reads them any more.
+        unsafe { std::ptr::slice_from_raw_parts_mut(self.start.get(), self.len.get() as usize).drop_in_place() };
+        if let Some(buffer) = self.buffer.take() {
+            buffer.release();
+        }
     }
 }

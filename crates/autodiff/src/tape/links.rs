@@ -2,10 +2,10 @@
 //!
 //! Place 0 stands for every constant. What is absent stays absent: a constant has no partials, here or on the outer tape.
 
+use super::arena::{Arena, Room};
 use super::sweep::{self, Step};
 use crate::rules::Partial;
 use crate::value::Value;
-use std::cell::RefCell;
 
 /// An operation with up to two parents; place 0 is none.
 struct Link<V> {
@@ -25,11 +25,14 @@ impl<V: Value> Step<V> for Link<V> {
 }
 
 /// The linearised computation.
-pub(super) struct Links<V>(RefCell<Vec<Link<V>>>);
+pub(super) struct Links<V>(Arena<Link<V>>);
 
 impl<V: Value> Links<V> {
-    pub(super) fn new() -> Self {
-        let links = Self(RefCell::default());
+    /// # Safety
+    /// That of [`Arena::within`].
+    pub(super) unsafe fn within(room: Option<&Room>) -> Self {
+        // SAFETY: as the caller promises.
+        let links = Self(unsafe { Arena::within(room) });
         if V::INLINE && !V::SCALAR {
             links.push_input();
         }
@@ -38,7 +41,7 @@ impl<V: Value> Links<V> {
 
     /// Appends an input.
     pub(super) fn push_input(&self) -> u32 {
-        self.append(Link::NONE)
+        self.0.push(Link::NONE)
     }
 
     /// Appends an operation with two partials and the places they belong to, and says where; 0 if it does not depend on
@@ -47,28 +50,23 @@ impl<V: Value> Links<V> {
         let [(p, i), (q, j)] = parts;
         let place = |partial: &Partial<V>, parent| if matches!(partial, Partial::Zero) { 0 } else { parent };
         let parents = [place(&p, i), place(&q, j)];
-        if parents == [0, 0] { 0 } else { self.append(Link { partials: [p, q], parents }) }
-    }
-
-    fn append(&self, link: Link<V>) -> u32 {
-        let mut links = self.0.borrow_mut();
-        let place = u32::try_from(links.len()).expect("tape: more than 2³² operations");
-        links.push(link);
-        place
+        if parents == [0, 0] { 0 } else { self.0.push(Link { partials: [p, q], parents }) }
     }
 
     /// Number of places, the constants' one included.
     pub(super) fn len(&self) -> usize {
-        self.0.borrow().len()
+        self.0.len() as usize
     }
 
     /// Reverse sweep: the cotangents of `wrt`, `None` where no seed is reached from it.
     pub(super) fn reverse(&self, seeds: &[(u32, V)], wrt: impl Iterator<Item = u32>) -> Vec<Option<V>> {
-        sweep::reverse(&self.0.borrow(), seeds, wrt)
+        // SAFETY: arithmetic of the numbers records on their own tape, not on this one.
+        sweep::reverse(unsafe { self.0.as_slice() }, seeds, wrt)
     }
 
     /// Forward sweep: the tangents of `outputs`, `None` where no seed reaches.
     pub(super) fn forward(&self, seeds: &[(u32, V)], outputs: &[u32]) -> Vec<Option<V>> {
-        sweep::forward(&self.0.borrow(), seeds, outputs)
+        // SAFETY: as in `reverse`.
+        sweep::forward(unsafe { self.0.as_slice() }, seeds, outputs)
     }
 }

@@ -5,15 +5,19 @@
 //! itself on a tape); everything else records the op itself and its result, and the sweeps call the rule table.
 
 mod arena;
+mod buffer;
 mod links;
 mod scalar;
 mod sweep;
 
+use crate::error::Result;
 use crate::op::{Binary, Op, Unary};
+use crate::program::Disconnected;
 use crate::rules::{self, Partial};
 use crate::tensor::Constant;
 use crate::value::Value;
 use crate::var::Var;
+use arena::Room;
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
@@ -51,8 +55,15 @@ pub(crate) struct Inner<V: Value> {
 }
 
 impl<V: Value> Inner<V> {
-    fn new() -> Self {
-        Self { nodes: scalar::Nodes::new(), links: links::Links::new(), entries: RefCell::default() }
+    /// # Safety
+    /// The room stays where it is while this is there, and nothing else uses it.
+    unsafe fn within(room: &Room) -> Self {
+        // SAFETY: as the caller promises: of the two, one is in use.
+        let (nodes, links) = unsafe {
+            let of = |used: bool| used.then_some(room);
+            (scalar::Nodes::within(of(V::SCALAR)), links::Links::within(of(!V::SCALAR)))
+        };
+        Self { nodes, links, entries: RefCell::default() }
     }
 
     fn push_input(&self) -> u32 {
@@ -170,8 +181,13 @@ impl<V: Value> std::fmt::Debug for Tape<'_, V> {
 
 impl<V: Value> Tape<'_, V> {
     /// Runs a closure with a new tape.
+    ///
+    /// Up to some hundred operations on numbers are recorded on the stack. The memory of longer tapes is kept for the next
+    /// one: two buffers a thread, of at most 16 MB each.
     pub fn scope<R>(f: impl for<'t> FnOnce(Tape<'t, V>) -> R) -> R {
-        let inner = Inner::new();
+        let room = Room::new();
+        // SAFETY: declared later, so dropped sooner, and both stay here.
+        let inner = unsafe { Inner::within(&room) };
         f(Tape { inner: &inner, brand: PhantomData })
     }
 }
@@ -188,6 +204,25 @@ impl<'t, V: Value> Tape<'t, V> {
             return Var::new(self, self.inner.push_input(), value.to_inline());
         }
         self.leaf(value, true)
+    }
+
+    /// A variable for each of the values, in order.
+    ///
+    /// ```
+    /// use autodiff::{Tape, Value};
+    /// let slopes = Tape::scope(|tape| {
+    ///     let x = tape.vars(&[3.0, 4.0]);
+    ///     tape.vjp(&[(x[0].hypot(&x[1]), 1.0)], &x)
+    /// });
+    /// assert_eq!(slopes, [Some(0.6), Some(0.8)]);
+    /// ```
+    #[track_caller]
+    pub fn vars(self, values: &[V]) -> Vec<Var<'t, V>> {
+        if !V::SCALAR {
+            return values.iter().map(|x| self.var(x.clone())).collect();
+        }
+        let first = self.inner.nodes.push_inputs(values.len());
+        values.iter().zip(first..).map(|(x, place)| Var::new(self, place, x.to_inline())).collect()
     }
 
     /// A value that is not differentiated.
@@ -234,6 +269,17 @@ impl<'t, V: Value> Tape<'t, V> {
         }
         let wrt: Vec<u32> = wrt.iter().map(Var::index).collect();
         self.reverse(&seeds, &wrt, &mut |_, _| ())
+    }
+
+    /// The gradient of a number by variables, which are the first on the tape, in order, with values `x`.
+    #[track_caller]
+    pub(crate) fn gradient(self, y: Var<'t, V>, vars: &[Var<'t, V>], x: &[V], absent: Disconnected) -> Result<Vec<V>> {
+        if V::SCALAR
+            && let Some(gradient) = self.inner.nodes.gradient(y.index(), vars.len())
+        {
+            return Ok(gradient);
+        }
+        absent.resolve(self.vjp(&[(y, y.value().ones_like())], vars), x, 0..)
     }
 
     /// The reverse sweep over entries; `see(place, part)` is told every cotangent that the op at a place passes on.

@@ -2,7 +2,7 @@
 //!
 //! Node 0 stands for every constant: it soaks up what would be sent to one, so that the fast sweep need not ask.
 
-use super::arena::Arena;
+use super::arena::{Arena, Room};
 use super::sweep::{self, Step};
 use crate::value::Value;
 use std::cell::Cell;
@@ -35,8 +35,11 @@ fn number<V: Value>(c: f64) -> V {
 }
 
 impl<V: Value> Nodes<V> {
-    pub(super) fn new() -> Self {
-        let nodes = Self { arena: Arena::new(), inputs: Cell::new(0) };
+    /// # Safety
+    /// That of [`Arena::within`].
+    pub(super) unsafe fn within(room: Option<&Room>) -> Self {
+        // SAFETY: as the caller promises.
+        let nodes = Self { arena: unsafe { Arena::within(room) }, inputs: Cell::new(0) };
         if V::SCALAR {
             nodes.push([number(0.0), number(0.0)], [0, 0]);
         }
@@ -50,6 +53,16 @@ impl<V: Value> Nodes<V> {
             self.inputs.set(place as usize);
         }
         place
+    }
+
+    /// Appends so many inputs, and says where the first one is.
+    pub(super) fn push_inputs(&self, count: usize) -> u32 {
+        let first = self.arena.len();
+        self.arena.extend(count, &Node { partials: [number(0.0), number(0.0)], parents: [0, 0] });
+        if first as usize == self.inputs.get() + 1 {
+            self.inputs.set(self.inputs.get() + count);
+        }
+        first
     }
 
     /// Appends a node of one or two parents; place 0 is no parent.
@@ -72,7 +85,15 @@ impl<V: Value> Nodes<V> {
         // SAFETY: nothing below records on this tape: a scalar's arithmetic records nowhere.
         let nodes = unsafe { self.arena.as_slice() };
         let top = seeds.iter().map(|s| s.0).max().unwrap_or(0) as usize;
-        let adjoints = sweep(&nodes[..=top], self.inputs.get(), seeds);
+        let room = Room::new();
+        // SAFETY: the room outlives the arena, which alone is within it.
+        let mut adjoints: Arena<V> = unsafe { Arena::within(Some(&room)) };
+        adjoints.extend(top + 1, &number(0.0));
+        let adjoints = adjoints.as_mut_slice();
+        for (i, seed) in seeds {
+            adjoints[*i as usize] = adjoints[*i as usize].plus(seed);
+        }
+        sweep(&nodes[..=top], self.inputs.get(), adjoints);
         let mut parts = Vec::with_capacity(wrt.size_hint().0);
         for i in wrt.clone() {
             // An ordinary number is connected for sure, and met no 0·∞ on its way. Anything else gets a second look.
@@ -87,6 +108,24 @@ impl<V: Value> Nodes<V> {
         parts
     }
 
+    /// The derivatives of the number at place `y` by the first `inputs` places after the constants', if each of them is an
+    /// ordinary number: what [`reverse`](Self::reverse) gives, without a list of what may be absent.
+    #[inline]
+    pub(super) fn gradient(&self, y: u32, inputs: usize) -> Option<Vec<V>> {
+        // SAFETY: as in `reverse`.
+        let nodes = unsafe { self.arena.as_slice() };
+        let nodes = &nodes[..=y as usize];
+        let room = Room::new();
+        // SAFETY: the room outlives the arena, which alone is within it.
+        let mut adjoints = unsafe { Arena::within(Some(&room)) };
+        adjoints.extend(nodes.len() - 1, &number(0.0));
+        adjoints.push(number(1.0));
+        let adjoints = adjoints.as_mut_slice();
+        sweep(nodes, self.inputs.get(), adjoints);
+        let gradient = adjoints.get(1..=inputs)?;
+        gradient.iter().all(V::is_ordinary).then(|| gradient.to_vec())
+    }
+
     /// Forward sweep: the tangents of `outputs`, `None` where no seed reaches.
     pub(super) fn forward(&self, seeds: &[(u32, V)], outputs: &[u32]) -> Vec<Option<V>> {
         // SAFETY: as in `reverse`.
@@ -94,25 +133,37 @@ impl<V: Value> Nodes<V> {
     }
 }
 
-/// The fast sweep: absent cotangents are zeros.
-fn sweep<V: Value>(nodes: &[Node<V>], inputs: usize, seeds: &[(u32, V)]) -> Vec<V> {
-    let mut adjoints = vec![number::<V>(0.0); nodes.len()];
-    for (i, seed) in seeds {
-        adjoints[*i as usize] = adjoints[*i as usize].plus(seed);
-    }
+/// The fast sweep, from the last node to the inputs: absent cotangents are zeros, and 0·∞ is taken as it is, which is no
+/// number and so is seen at the end.
+///
+/// What an operation gives to the one just before it, which is where most give something, stays in a register: through
+/// memory, a chain of operations would wait for each store to be read back.
+#[inline]
+fn sweep<V: Value>(nodes: &[Node<V>], inputs: usize, adjoints: &mut [V]) {
+    assert!(nodes.len() == adjoints.len() && !nodes.is_empty());
+    let mut adjoint = adjoints[adjoints.len() - 1].clone();
     for i in (inputs + 1..nodes.len()).rev() {
         let node = &nodes[i];
-        let adjoint = adjoints[i].clone();
         let [p, q] = node.parents.map(|parent| parent as usize);
-        // SAFETY: `push` makes nodes whose parents are not behind them, so `p, q <= i < nodes.len() = adjoints.len()`.
+        // SAFETY: `push` makes nodes whose parents are not behind them, so `p, q <= i < nodes.len() = adjoints.len()`,
+        // and `1 <= i`.
         unsafe {
-            let place = adjoints.get_unchecked_mut(p);
-            *place = place.plus(&node.partials[0].times(&adjoint));
+            let mut before = adjoints.get_unchecked(i - 1).clone();
+            let mut give = |place: usize, partial: &V| {
+                let part = V::times_finite(partial, &adjoint);
+                if place == i - 1 {
+                    before = before.plus(&part);
+                } else {
+                    let place = adjoints.get_unchecked_mut(place);
+                    *place = place.plus(&part);
+                }
+            };
+            give(p, &node.partials[0]);
             if q < i {
-                let place = adjoints.get_unchecked_mut(q);
-                *place = place.plus(&node.partials[1].times(&adjoint));
+                give(q, &node.partials[1]);
             }
+            *adjoints.get_unchecked_mut(i - 1) = before.clone();
+            adjoint = before;
         }
     }
-    adjoints
 }

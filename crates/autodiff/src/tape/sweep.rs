@@ -1,6 +1,7 @@
 //! Sweeps over numbers that tell an absent tangent or cotangent from a zero one.
 
 use super::add;
+use super::arena::{Arena, Room};
 use crate::value::Value;
 
 /// What one operation leaves behind: `v̇ = Σ partial · parent's v̇`.
@@ -16,7 +17,11 @@ pub(super) fn reverse<V: Value>(
     wrt: impl Iterator<Item = u32>,
 ) -> Vec<Option<V>> {
     let top = seeds.iter().map(|s| s.0 as usize).max().unwrap_or(0);
-    let mut adjoints: Vec<Option<V>> = vec![None; top + 1];
+    let room = Room::new();
+    // SAFETY: the room outlives the arena, which alone is within it.
+    let mut adjoints: Arena<Option<V>> = unsafe { Arena::within(Some(&room)) };
+    adjoints.extend(top + 1, &None);
+    let adjoints = adjoints.as_mut_slice();
     for (i, seed) in seeds.iter().filter(|s| s.0 != 0) {
         add(&mut adjoints[*i as usize], seed.clone());
     }
