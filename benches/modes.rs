@@ -1,6 +1,7 @@
-//! What each way of getting a derivative costs, under criterion: the measurements of `hypertape modes`, one size each.
+//! What compiled ways of getting a derivative cost, under criterion, at one size each.
 //!
-//! `cargo bench --bench modes`; `hypertape modes` prints the same as a table, beside the theory.
+//! `cargo bench --bench modes`; `hypertape modes` measures all ways, interpreted and nested ones too, at any size, and prints
+//! them beside the theory.
 
 use autodiff::{CompileOptions, Program, Tensor, value_and_grad};
 use criterion::{Criterion, criterion_group, criterion_main};

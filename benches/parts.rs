@@ -197,7 +197,7 @@ fn parts(c: &mut Criterion) {
     let shapes = ScanInputs { state: &[&[32][..]], params: &[&[32, 32][..]], ..Default::default() };
     let scan = Scan::record(shapes, |s| vec![s.params[0].matmul(&s.state[0]).tanh()]).expect("one state");
     let mut group = c.benchmark_group("loop_1000_steps_there_and_back");
-    for (name, storage) in [("all", Storage::All), ("ten_states", Storage::Bytes(10 * 256))] {
+    for (name, storage) in [("all", Storage::All), ("ten_states", Storage::Bytes(10 * 264))] {
         let mut compiled = scan.compile::<f64>(1000, storage, one_thread()).expect("the parameter is used");
         let (state, params) = ([Tensor::ones(&[32])], [Tensor::full(&[32, 32], 0.03)]);
         group.bench_function(name, |b| {

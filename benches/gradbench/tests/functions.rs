@@ -1,4 +1,5 @@
-//! Every function against a naive implementation, and every derivative against finite differences of the function.
+//! Functions against naive implementations, and derivatives against finite differences of the function. Those that are not
+//! asked for by themselves (`particle`, `saddle`) are tested where they are written.
 
 use hypertape_gradbench::protocol::answer;
 use serde_json::{Value, json};

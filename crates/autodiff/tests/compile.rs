@@ -295,7 +295,17 @@ fn explain_says_what_is_run() {
     let mut executable = gradient.compile::<f32>(CompileOptions::default());
     let text = executable.explain();
     assert!(text.contains("matmul 100×784×256") && text.contains("tanh") && text.contains("memory of a run"), "{text}");
-    assert!(executable.to_dot().starts_with("digraph"));
+    let dot = executable.to_dot();
+    assert!(dot.starts_with("digraph") && dot.ends_with("}\n"), "{dot}");
+    // A box for each kernel, and an arrow from it to what it writes.
+    let kernels = dot.lines().filter(|line| line.contains("shape=box")).count();
+    assert!(
+        kernels > 0
+            && (0..kernels).all(|k| dot.contains(&format!("  k{k} [")) && dot.contains(&format!("  k{k} -> b"))),
+        "{dot}"
+    );
+    // What the program is given is read, and what it gives is written.
+    assert!(dot.contains("-> k0;") && dot.contains("100×784×256"), "{dot}");
     let profile = executable.profile(&inputs(&gradient), 3).unwrap();
     let flops: u64 = profile.kernels().map(|k| k.1).sum();
     assert_eq!(flops, executable.cost().1);

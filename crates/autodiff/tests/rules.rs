@@ -645,7 +645,14 @@ fn every_op_and_its_derivatives_compile_to_the_same_values() {
             }
             let batch = program.input_shapes().len();
             let mapped = program.batch(4, &vec![Some(0); batch], &vec![0; program.output_shapes().len()]).unwrap();
-            let inputs: Vec<Tensor<f64>> = inputs.iter().map(|x| Tensor::stack(&[x, x, x, x], 0)).collect();
+            // Four unlike examples; whole numbers may be indices, and stay.
+            let example =
+                |x: &Tensor<f64>, k: usize| x.map(|x| if x.fract() == 0.0 { x } else { x * (1.0 - 0.01 * k as f64) });
+            let stacked = |x: &Tensor<f64>| {
+                let examples: Vec<Tensor<f64>> = (0..4).map(|k| example(x, k)).collect();
+                Tensor::stack(&examples.iter().collect::<Vec<_>>(), 0)
+            };
+            let inputs: Vec<Tensor<f64>> = inputs.iter().map(stacked).collect();
             let expected = mapped.run(&inputs).unwrap();
             let mut executable = mapped.compile::<f64>(autodiff::CompileOptions::default());
             for (a, b) in executable.run(&inputs).unwrap().iter().zip(&expected) {

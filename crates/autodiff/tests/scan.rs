@@ -75,9 +75,9 @@ fn all_storages_give_the_gradient_of_the_unrolled_loop() {
             Storage::All,
             Storage::Recompute,
             Storage::Bytes(0),
-            Storage::Bytes(2 * 32),
-            Storage::Bytes(3 * 32),
-            Storage::Bytes(5 * 32),
+            Storage::Bytes(2 * 40),
+            Storage::Bytes(3 * 40),
+            Storage::Bytes(5 * 40),
             Storage::Bytes(1 << 20),
         ] {
             let mut compiled = scan.compile::<f64>(steps, storage, CompileOptions::default()).unwrap();
@@ -110,8 +110,8 @@ fn steps_are_evaluated_as_often_as_storage_says() {
     };
     assert_eq!(evaluations(Storage::All), steps);
     assert_eq!(evaluations(Storage::Recompute), steps + steps * (steps - 1) / 2);
-    // Four states of 32 bytes: with at most three evaluations beside the pullback, (4 + 3)!/(4! 3!) = 35 ≥ 20 steps.
-    let some = evaluations(Storage::Bytes(4 * 32));
+    // Four states of 32 bytes, and their steps: with at most three evaluations beside the pullback, (4 + 3)!/(4! 3!) = 35 ≥ 20 steps.
+    let some = evaluations(Storage::Bytes(4 * 40));
     assert!(some > steps && some <= 3 * steps, "{some}");
 }
 

@@ -50,7 +50,8 @@ pub struct Row {
     pub ops: usize,
     /// Floating-point operations of a run.
     pub flops: u64,
-    /// Bytes beside inputs and outputs at the peak of a run; for a tape, of all its values.
+    /// Bytes at the peak of a run: of an executable, beside inputs and outputs; of an interpreted program, of all values
+    /// that are alive, inputs and outputs included; of a tape, of the values of the function, which it all keeps.
     pub peak_bytes: usize,
 }
 

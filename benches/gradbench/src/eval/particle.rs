@@ -69,3 +69,44 @@ pub(super) fn task(modes: &str, input: &serde_json::Value) -> crate::Result<Box<
     };
     Ok(direct(move || Ok(run([w])?.to_vec())))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the particle lands, with the field written out: x'' = Σ (x − a)/|x − a|³.
+    fn by_hand(w: f64) -> f64 {
+        let (mut x, mut v) = ([0.0, 8.0_f64], [0.75, 0.0_f64]);
+        loop {
+            let mut force = [0.0; 2];
+            for y in [10.0 - w, 0.0] {
+                let r = (x[0] - 10.0_f64).hypot(x[1] - y);
+                force[0] += (x[0] - 10.0) / r.powi(3);
+                force[1] += (x[1] - y) / r.powi(3);
+            }
+            (0..2).for_each(|i| x[i] += 0.1 * v[i]);
+            if x[1] <= 0.0 {
+                return (x[0] - x[1] / v[1] * v[0]).powi(2);
+            }
+            (0..2).for_each(|i| v[i] += 0.1 * force[i]);
+        }
+    }
+
+    #[test]
+    fn landing_and_its_slope_in_all_modes() {
+        for w in [0.0, 0.1, 0.3] {
+            let slope = (by_hand(w + 1e-5) - by_hand(w - 1e-5)) / 2e-5;
+            let all = [
+                forward(|[w]| landing::<Forward, _>(w), &[w]),
+                forward(|[w]| landing::<Reverse, _>(w), &[w]),
+                reverse(|[w]| landing::<Forward, _>(w), &[w]),
+                reverse(|[w]| landing::<Reverse, _>(w), &[w]),
+            ];
+            for (modes, found) in ["ff", "fr", "rf", "rr"].iter().zip(all) {
+                let (value, [found]) = found.expect("it lands");
+                assert!((value - by_hand(w)).abs() < 1e-9 * value, "{modes} at {w}: {value}");
+                assert!((found - slope).abs() < 1e-6 * slope.abs(), "{modes} at {w}: {found}, {slope} by differences");
+            }
+        }
+    }
+}

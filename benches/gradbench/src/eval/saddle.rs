@@ -41,3 +41,25 @@ pub(super) fn task(modes: &str, input: &serde_json::Value) -> crate::Result<Box<
     let (outer, inner) = (modes.starts_with('r'), modes.ends_with('r'));
     Ok(direct(move || Ok(saddle(outer, inner, start)?)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_through_the_inner_descent_in_all_modes() {
+        // The descent towards q = 0 does not depend on p, so that the slope is the one of p₀² + p₁².
+        let p = [0.7, -0.3];
+        for inner in [false, true] {
+            let found = [
+                forward(|p| Ok(objective(p, &best_response(inner, p, [1.0, 1.0])?)), &p),
+                reverse(|p| Ok(objective(p, &best_response(inner, p, [1.0, 1.0])?)), &p),
+            ];
+            for found in found {
+                let (value, slope) = found.expect("it descends");
+                assert!((value - 0.58).abs() < 1e-4, "{value}");
+                assert!((slope[0] - 1.4).abs() < 1e-12 && (slope[1] + 0.6).abs() < 1e-12, "{slope:?}");
+            }
+        }
+    }
+}

@@ -91,7 +91,8 @@ impl<E: Element> CompiledScan<E> {
         let both = state + lens[1].iter().sum::<usize>();
         let slots = match storage {
             Storage::All => steps,
-            Storage::Bytes(bytes) => (bytes / (state * size_of::<E>()).max(1)).min(steps),
+            // Each state, and which one it is.
+            Storage::Bytes(bytes) => (bytes / (state * size_of::<E>() + size_of::<usize>())).min(steps),
             Storage::Recompute => 1,
         };
         Ok(Self {
@@ -112,12 +113,13 @@ impl<E: Element> CompiledScan<E> {
         self.steps
     }
 
-    /// Bytes that a run uses beside its arguments and results: kept states, the two executables, and a state and its
-    /// cotangents twice.
+    /// Bytes that a run uses beside its arguments and results: kept states and which they are, the two executables, and a
+    /// state and its cotangents twice.
     pub fn peak_bytes(&self) -> usize {
         let arrays = [&self.kept].into_iter().chain(&self.walk).chain(&self.cotangents);
         let elements: usize = arrays.map(|array| Arena::<E>::allocated(array.len())).sum();
-        elements * size_of::<E>() + self.step.peak_bytes() + self.pullback.peak_bytes()
+        let kept = self.slots().min(self.steps + 1) * size_of::<usize>();
+        elements * size_of::<E>() + kept + self.step.peak_bytes() + self.pullback.peak_bytes()
     }
 
     /// The compiled step.

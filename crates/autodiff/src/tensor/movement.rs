@@ -4,6 +4,7 @@ use super::Tensor;
 use crate::op::{Padding, Range};
 use crate::scalar::Element;
 use crate::shape::{Shape, size, strides};
+use smallvec::SmallVec;
 
 /// Calls `f(start)` for every run of the last axis, with the start's position in a strided source, row-major in `shape`.
 fn runs(shape: &[usize], source: &[isize], first: isize, mut f: impl FnMut(isize)) {
@@ -11,7 +12,7 @@ fn runs(shape: &[usize], source: &[isize], first: isize, mut f: impl FnMut(isize
         return;
     }
     let outer = &shape[..shape.len().saturating_sub(1)];
-    let mut index: Shape = smallvec::SmallVec::from_elem(0, outer.len());
+    let mut index: Shape = SmallVec::from_elem(0, outer.len());
     let mut position = first;
     loop {
         f(position);
@@ -99,7 +100,8 @@ pub(crate) fn pad_into<E: Element>(x: &[E], dims: &[usize], pads: &[Padding], sh
     out.fill(E::from_f64(0.0));
     let strides = strides(shape);
     let first = pads.iter().zip(&strides).map(|(p, s)| (p.low * s) as isize).sum();
-    let target: Vec<isize> = pads.iter().zip(&strides).map(|(p, s)| ((p.interior + 1) * s) as isize).collect();
+    let target: SmallVec<[isize; 4]> =
+        pads.iter().zip(&strides).map(|(p, s)| ((p.interior + 1) * s) as isize).collect();
     let (n, step) = (dims.last().copied().unwrap_or(1), target.last().copied().unwrap_or(1));
     let mut data = x.chunks_exact(n.max(1));
     runs(dims, &target, first, |start| {

@@ -34,7 +34,7 @@ pub fn table(bench: &Bench) -> String {
             );
         }
         let task = row.task.name();
-        let predicted = row.predicted.map_or_else(|| "–".to_owned(), |p| format!("≤ {p:.0}"));
+        let predicted = row.predicted.map_or_else(|| "–".to_owned(), |p| format!("≤ {p}"));
         let _ = writeln!(
             text,
             "  {:<12} {:<22} {:>5} {:>10} {:>6.0}% {:>9.2} {:>8} {:>6} {:>12} {:>10}",
