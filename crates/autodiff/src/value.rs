@@ -93,7 +93,8 @@ pub trait Value:
         p.times(t)
     }
 
-    /// `p·t` for a `p` that is finite in all its parts: nothing has to be looked at.
+    /// `p·t` as the product it is: for a `p` that is finite in all its parts, or where a 0·∞ that became no number is seen
+    /// afterwards.
     #[doc(hidden)]
     #[inline(always)]
     fn times_finite(p: &Self, t: &Self) -> Self {

@@ -82,11 +82,26 @@ fn memory_goes_from_tape_to_tape() {
 /// A zero that meets an infinite partial stays a zero, although the fast sweep makes no number of it.
 #[test]
 fn zero_times_infinity_is_looked_at_again() {
-    // The slope of √ at 0 is ∞; it has no tangent, because nothing moves, where ∞·0 would be no number.
-    let still = |x: f64| Dual::new(x, 0.0);
-    let slopes = grad(|x| x[0].sqrt() + x[1], &[still(0.0), still(5.0)]).expect("connected");
-    let parts: Vec<_> = slopes.iter().map(|d| (d.value(), d.tangent())).collect();
-    assert_eq!(parts, [(f64::INFINITY, 0.0), (1.0, 0.0)]);
+    // The slope of √ at 0 is ∞, and it has no tangent where nothing moves.
+    let slopes = grad(|x| x[0].sqrt(), &[Dual::new(0.0, 0.0)]).expect("connected");
+    assert_eq!((slopes[0].value(), slopes[0].tangent()), (f64::INFINITY, 0.0));
+}
+
+#[test]
+fn gradients_of_inputs_and_of_constants() {
+    assert_eq!(grad_or_zeros(|x| x[1], &[3.0, 4.0]).expect("zeros are asked for"), [0.0, 1.0]);
+    assert_eq!(grad_or_zeros(|x| x[0].constant(2.0), &[3.0, 4.0]).expect("zeros are asked for"), [0.0, 0.0]);
+    assert!(matches!(grad(|x| x[0], &[3.0, 4.0]), Err(Error::Disconnected { inputs, .. }) if inputs == [1]));
+    // A zero that is connected is no missing one.
+    assert_eq!(grad(|x| x[0] * x[0] + x[1], &[0.0, 1.0]).expect("connected"), [0.0, 1.0]);
+    // Variables after other operations.
+    let found = Tape::scope(|tape| {
+        let x = tape.vars(&[2.0, 3.0]);
+        let product = x[0] * x[1];
+        let late = tape.vars(&[5.0, 7.0]);
+        tape.vjp(&[(product * late[1] + late[0], 1.0)], &[x[0], x[1], late[0], late[1]])
+    });
+    assert_eq!(found, [Some(21.0), Some(14.0), Some(1.0), Some(6.0)]);
 }
 
 #[test]

@@ -107,7 +107,7 @@ where
     reverse(|x| ours(f(x)), x, Disconnected::Error)
 }
 
-fn reverse<V: Value, F>(f: F, x: &[V], disconnected: Disconnected) -> Result<(V, Vec<V>)>
+pub(super) fn reverse<V: Value, F>(f: F, x: &[V], disconnected: Disconnected) -> Result<(V, Vec<V>)>
 where
     F: for<'t> FnOnce(&[Var<'t, V>]) -> Result<Var<'t, V>>,
 {

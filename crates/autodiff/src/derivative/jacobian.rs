@@ -41,7 +41,7 @@ where
     F: for<'t> FnOnce(&[Var<'t, V>]) -> std::result::Result<Vec<Var<'t, V>>, E>,
 {
     Tape::scope(|tape| {
-        let inputs: Vec<Var<'_, V>> = x.iter().map(|x| tape.var(x.clone())).collect();
+        let inputs = tape.vars(x);
         let outputs = ours(f(&inputs))?;
         let values: Vec<V> = outputs.iter().map(Var::value).collect();
         let total = |values: &[V]| -> usize { values.iter().map(|v| size(&v.shape())).sum() };

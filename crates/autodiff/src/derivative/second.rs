@@ -1,13 +1,13 @@
 //! Second derivatives: forward over reverse.
 
+use super::first::reverse;
 use super::jacobian::basis;
-use super::{Failure, expect_fit, expect_scalar, ours};
+use super::{Failure, expect_fit, ours};
 use crate::dual::Dual;
 use crate::dual_n::DualN;
 use crate::error::Result;
 use crate::program::Disconnected;
 use crate::shape::Shape;
-use crate::tape::Tape;
 use crate::value::Value;
 use crate::var::Var;
 use std::array::from_fn;
@@ -45,23 +45,8 @@ where
 {
     expect_fit("direction", direction, x)?;
     let inputs: Vec<Dual<V>> = x.iter().zip(direction).map(|(x, v)| Dual::new(x.clone(), v.clone())).collect();
-    let gradient = gradient(|x| ours(f(x)), &inputs)?;
+    let (_, gradient) = reverse(|x| ours(f(x)), &inputs, Disconnected::Error)?;
     Ok(gradient.iter().map(Dual::tangent).collect())
-}
-
-/// The gradient over a richer carrier, all inputs connected.
-fn gradient<W: Value, F>(f: F, inputs: &[W]) -> Result<Vec<W>>
-where
-    F: for<'t> FnOnce(&[Var<'t, W>]) -> Result<Var<'t, W>>,
-{
-    Tape::scope(|tape| {
-        let vars: Vec<Var<'_, W>> = inputs.iter().map(|x| tape.var(x.clone())).collect();
-        let y = f(&vars)?;
-        let value = y.value();
-        expect_scalar(value.shape())?;
-        let parts = tape.vjp(&[(y, value.ones_like())], &vars);
-        Disconnected::Error.resolve(parts, inputs, 0..)
-    })
 }
 
 fn tangent<V: Value>(g: &DualN<V, WIDTH>, k: usize) -> V {
@@ -111,7 +96,7 @@ where
         };
         let inputs: Vec<DualN<V, WIDTH>> =
             x.iter().enumerate().map(|(i, x)| DualN::from_parts(x.clone(), tangents(i))).collect();
-        let gradient = gradient(|x| ours(f(x)), &inputs)?;
+        let (_, gradient) = reverse(|x| ours(f(x)), &inputs, Disconnected::Error)?;
         for (k, (j, _)) in chunk.iter().enumerate() {
             columns[*j].push(gradient.iter().map(|g| tangent(g, k)).collect());
         }

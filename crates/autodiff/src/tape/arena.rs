@@ -3,7 +3,7 @@
 //! This is the inner loop of recording scalar code: `RefCell<Vec>` costs a borrow flag and `Vec::push` a reload of
 //! three fields for every recorded operation. A short one allocates nothing.
 
-use super::buffer::{self, Buffer};
+use super::buffer::Buffer;
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -20,7 +20,14 @@ impl Room {
 
     /// How many elements it holds.
     const fn elements<T>() -> usize {
-        if align_of::<T>() > align_of::<Self>() || size_of::<T>() == 0 { 0 } else { size_of::<Self>() / size_of::<T>() }
+        if align_of::<T>() > align_of::<Self>() {
+            return 0;
+        }
+        // What takes no bytes has place anywhere.
+        match size_of::<Self>().checked_div(size_of::<T>()) {
+            Some(count) => count,
+            None => u32::MAX as usize,
+        }
     }
 }
 
@@ -31,6 +38,8 @@ pub(super) struct Arena<T> {
     capacity: Cell<u32>,
     /// Where the elements are, if no longer in the room.
     buffer: Cell<Option<Buffer>>,
+    /// How many slices there are of the elements, which have to stay where they are meanwhile.
+    readers: Cell<u32>,
     owns: PhantomData<T>,
 }
 
@@ -45,6 +54,7 @@ impl<T> Arena<T> {
             len: Cell::new(0),
             capacity: Cell::new(room.map_or(0, |_| Room::elements::<T>() as u32)),
             buffer: Cell::new(None),
+            readers: Cell::new(0),
             owns: PhantomData,
         }
     }
@@ -81,12 +91,12 @@ impl<T> Arena<T> {
             "tape: more than {} operations; record the body of a loop as a program and run that",
             u32::MAX
         );
-        const { assert!(align_of::<T>() <= buffer::ALIGN && size_of::<T>() > 0, "a carrier of numbers") };
-        let bytes = (len + more) * size_of::<T>();
+        assert!(self.readers.get() == 0, "tape: it is recorded on while a sweep goes over it");
+        let bytes = (len + more).checked_mul(size_of::<T>()).expect("tape: more bytes than there can be");
         let buffer = match self.buffer.take() {
             Some(buffer) => buffer.grown(bytes, len * size_of::<T>()),
             None => {
-                let buffer = Buffer::new(bytes, exact);
+                let buffer = Buffer::new(bytes, align_of::<T>(), exact);
                 // SAFETY: the first `len` elements of the room are written, and move to a buffer with place for them.
                 unsafe { std::ptr::copy_nonoverlapping(self.start.get(), buffer.start().as_ptr().cast(), len) };
                 buffer
@@ -97,13 +107,12 @@ impl<T> Arena<T> {
         self.buffer.set(Some(buffer));
     }
 
-    /// The elements so far. The borrow must end before the next `push`, which may move them.
-    ///
-    /// # Safety
-    /// No `push` while the slice is alive.
-    pub(super) unsafe fn as_slice(&self) -> &[T] {
-        // SAFETY: the first `len` elements are written, and the caller keeps `push` away.
-        unsafe { std::slice::from_raw_parts(self.start.get(), self.len.get() as usize) }
+    /// The elements so far. What is appended meanwhile is not among them, and panics if it finds no place behind them.
+    pub(super) fn read(&self) -> Reading<'_, T> {
+        self.readers.set(self.readers.get() + 1);
+        // SAFETY: the first `len` elements are written, and stay where they are while there is a reader.
+        let elements = unsafe { std::slice::from_raw_parts(self.start.get(), self.len.get() as usize) };
+        Reading { elements, readers: &self.readers }
     }
 
     /// The elements so far.
@@ -119,15 +128,38 @@ impl<T: Clone> Arena<T> {
         let (len, capacity) = (self.len.get() as usize, self.capacity.get() as usize);
         if capacity - len < count {
             self.reserve(count, true);
-            assert!(self.capacity.get() as usize - len >= count, "tape: more than {} operations", u32::MAX);
+            assert!(self.capacity.get() as usize - len >= count, "tape: more than {} inputs", u32::MAX);
         }
+        // A carrier's clone that recorded here would have to stay within the place that there is.
+        let reading = self.read();
         let start = self.start.get();
         for i in len..len + count {
             // SAFETY: there is place for `count` more now.
             unsafe { start.add(i).write(value.clone()) };
         }
+        drop(reading);
         // At the end: should a clone panic, those before are never dropped.
         self.len.set((len + count) as u32);
+    }
+}
+
+/// A slice of an arena.
+pub(super) struct Reading<'a, T> {
+    elements: &'a [T],
+    readers: &'a Cell<u32>,
+}
+
+impl<T> std::ops::Deref for Reading<'_, T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        self.elements
+    }
+}
+
+impl<T> Drop for Reading<'_, T> {
+    fn drop(&mut self) {
+        self.readers.set(self.readers.get() - 1);
     }
 }
 

@@ -3,64 +3,64 @@
 
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error, realloc};
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
-/// What every buffer is aligned to: the most that an allocator grows in place.
-pub(super) const ALIGN: usize = 16;
+/// What buffers are aligned to, unless a carrier asks for more: the most that an allocator grows in place.
+const ALIGN: usize = 16;
 /// How many buffers a thread keeps: a tape's, and its cotangents'.
 const KEPT: usize = 2;
-/// The largest one that is kept.
+/// The largest one that is kept: 16 MiB.
 const LARGEST: usize = 16 << 20;
 
 thread_local! {
     static SPARE: Cell<[Option<Buffer>; KEPT]> = const { Cell::new([None, None]) };
 }
 
-fn layout(bytes: usize) -> Layout {
-    Layout::from_size_align(bytes, ALIGN).expect("tape: more bytes than there can be")
-}
-
 /// Bytes without a meaning.
 pub(super) struct Buffer {
     start: NonNull<u8>,
-    bytes: usize,
+    layout: Layout,
 }
 
 impl Buffer {
-    /// At least so many bytes; the largest buffer that is there, or if `exact`, the smallest that will do.
-    pub(super) fn new(bytes: usize, exact: bool) -> Self {
-        Self::spare(bytes, exact).unwrap_or_else(|| {
+    /// At least so many bytes: the largest buffer that is there, to go on growing, or if `small`, the smallest that will do.
+    pub(super) fn new(bytes: usize, align: usize, small: bool) -> Self {
+        let layout = layout(bytes, align.max(ALIGN));
+        Self::spare(layout, small).unwrap_or_else(|| {
             assert!(bytes > 0, "a buffer has bytes");
             // SAFETY: not of zero size.
-            let start = NonNull::new(unsafe { alloc(layout(bytes)) });
-            let start = start.unwrap_or_else(|| handle_alloc_error(layout(bytes)));
-            Self { start, bytes }
+            let start = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
+            Self { start, layout }
         })
     }
 
     /// At least so many bytes, of which the first `used` are those of this one.
     pub(super) fn grown(self, bytes: usize, used: usize) -> Self {
-        if let Some(larger) = Self::spare(bytes, false) {
+        let layout = layout(bytes, self.layout.align());
+        if let Some(larger) = Self::spare(layout, false) {
             // SAFETY: two buffers, both of at least `used` bytes.
             unsafe { std::ptr::copy_nonoverlapping(self.start.as_ptr(), larger.start.as_ptr(), used) };
             self.release();
             return larger;
         }
-        let before = std::mem::ManuallyDrop::new(self);
-        // SAFETY: allocated with this alignment and size; the new size is not zero, and a layout was made of it.
-        let start = unsafe { realloc(before.start.as_ptr(), layout(before.bytes), layout(bytes).size()) };
-        let start = NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout(bytes)));
-        Self { start, bytes }
+        let before = ManuallyDrop::new(self);
+        // SAFETY: allocated with this layout; the new size is not zero, and a layout was made of it.
+        let start = unsafe { realloc(before.start.as_ptr(), before.layout, bytes) };
+        Self { start: NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout)), layout }
     }
 
-    fn spare(bytes: usize, exact: bool) -> Option<Self> {
+    fn spare(layout: Layout, small: bool) -> Option<Self> {
+        if layout.align() != ALIGN {
+            return None;
+        }
         // No buffers are kept while the thread ends.
         SPARE
             .try_with(|spare| {
                 let mut kept = spare.take();
-                let fits = kept.iter_mut().filter(|b| b.as_ref().is_some_and(|b| b.bytes >= bytes));
-                let size = |b: &&mut Option<Self>| b.as_ref().map_or(0, |b| b.bytes);
-                let found = if exact { fits.min_by_key(size) } else { fits.max_by_key(size) };
+                let fits = kept.iter_mut().filter(|b| b.as_ref().is_some_and(|b| b.bytes() >= layout.size()));
+                let size = |b: &&mut Option<Self>| b.as_ref().map_or(0, Self::bytes);
+                let found = if small { fits.min_by_key(size) } else { fits.max_by_key(size) };
                 let found = found.and_then(Option::take);
                 spare.set(kept);
                 found
@@ -74,13 +74,13 @@ impl Buffer {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.bytes
+        self.layout.size()
     }
 
-    /// Keeps the buffer in place of a smaller one, and says which one is to be freed.
-    fn keep(self) -> Option<Self> {
-        if self.bytes > LARGEST {
-            return Some(self);
+    /// Keeps the buffer for another tape, or frees it, or a smaller one that was kept.
+    pub(super) fn release(self) {
+        if self.bytes() > LARGEST || self.layout.align() != ALIGN {
+            return;
         }
         let mut rest = Some(self);
         // A thread that ends drops the closure, and the buffer stays here.
@@ -93,18 +93,53 @@ impl Buffer {
             }
             spare.set(kept);
         });
-        rest
-    }
-
-    /// Gives the buffer back.
-    pub(super) fn release(self) {
-        drop(self.keep());
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: allocated with this layout.
-        unsafe { dealloc(self.start.as_ptr(), layout(self.bytes)) };
+        unsafe { dealloc(self.start.as_ptr(), self.layout) };
+    }
+}
+
+fn layout(bytes: usize, align: usize) -> Layout {
+    Layout::from_size_align(bytes, align).expect("tape: more bytes than there can be")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_buffers_are_kept_the_largest_that_are_not_too_large() {
+        let [small, middle, large] = [1000, 2000, 3000].map(|bytes| Buffer::new(bytes, 8, true));
+        let starts = [small.start(), middle.start(), large.start()];
+        // In this order the small one has to make place.
+        [small, large, middle].into_iter().for_each(Buffer::release);
+        let exact = Buffer::new(1500, 8, true);
+        assert_eq!((exact.start(), exact.bytes()), (starts[1], 2000));
+        exact.release();
+        let growing = Buffer::new(10, 8, false);
+        assert_eq!((growing.start(), growing.bytes()), (starts[2], 3000));
+        let grown = growing.grown(5000, 3000);
+        assert_eq!(grown.bytes(), 5000);
+        Buffer::new(LARGEST + 1, 8, true).release();
+        assert!(Buffer::spare(layout(4000, ALIGN), true).is_none(), "what is too large is not kept");
+        // Another alignment is never taken from what is kept.
+        assert_eq!(Buffer::new(100, 64, true).bytes(), 100);
+        grown.release();
+        assert_eq!(Buffer::new(4000, 16, true).bytes(), 5000);
+    }
+
+    #[test]
+    fn what_was_written_moves_along() {
+        let buffer = Buffer::new(16, 8, true);
+        // SAFETY: inside of the buffer.
+        unsafe { buffer.start().as_ptr().write_bytes(7, 16) };
+        let buffer = buffer.grown(1 << 20, 16);
+        // SAFETY: inside of the buffer, and written.
+        let bytes = unsafe { std::slice::from_raw_parts(buffer.start().as_ptr(), 16) };
+        assert_eq!(bytes, [7; 16]);
     }
 }

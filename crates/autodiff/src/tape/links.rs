@@ -60,13 +60,11 @@ impl<V: Value> Links<V> {
 
     /// Reverse sweep: the cotangents of `wrt`, `None` where no seed is reached from it.
     pub(super) fn reverse(&self, seeds: &[(u32, V)], wrt: impl Iterator<Item = u32>) -> Vec<Option<V>> {
-        // SAFETY: arithmetic of the numbers records on their own tape, not on this one.
-        sweep::reverse(unsafe { self.0.as_slice() }, seeds, wrt)
+        sweep::reverse(&self.0.read(), seeds, wrt)
     }
 
     /// Forward sweep: the tangents of `outputs`, `None` where no seed reaches.
     pub(super) fn forward(&self, seeds: &[(u32, V)], outputs: &[u32]) -> Vec<Option<V>> {
-        // SAFETY: as in `reverse`.
-        sweep::forward(unsafe { self.0.as_slice() }, seeds, outputs)
+        sweep::forward(&self.0.read(), seeds, outputs)
     }
 }

@@ -182,8 +182,8 @@ impl<V: Value> std::fmt::Debug for Tape<'_, V> {
 impl<V: Value> Tape<'_, V> {
     /// Runs a closure with a new tape.
     ///
-    /// Up to some hundred operations on numbers are recorded on the stack. The memory of longer tapes is kept for the next
-    /// one: two buffers a thread, of at most 16 MB each.
+    /// The first operations on numbers are recorded on the stack: 3 KiB, which is 127 of them for `f64`. The memory of longer
+    /// tapes is kept for the next one: two buffers a thread, of at most 16 MiB each.
     pub fn scope<R>(f: impl for<'t> FnOnce(Tape<'t, V>) -> R) -> R {
         let room = Room::new();
         // SAFETY: declared later, so dropped sooner, and both stay here.
@@ -274,12 +274,15 @@ impl<'t, V: Value> Tape<'t, V> {
     /// The gradient of a number by variables, which are the first on the tape, in order, with values `x`.
     #[track_caller]
     pub(crate) fn gradient(self, y: Var<'t, V>, vars: &[Var<'t, V>], x: &[V], absent: Disconnected) -> Result<Vec<V>> {
-        if V::SCALAR
-            && let Some(gradient) = self.inner.nodes.gradient(y.index(), vars.len())
-        {
-            return Ok(gradient);
-        }
-        absent.resolve(self.vjp(&[(y, y.value().ones_like())], vars), x, 0..)
+        let parts = if V::SCALAR {
+            match self.inner.nodes.gradient(y.index(), vars.len()) {
+                Ok(gradient) => return Ok(gradient),
+                Err(parts) => parts,
+            }
+        } else {
+            self.vjp(&[(y, y.value().ones_like())], vars)
+        };
+        absent.resolve(parts, x, 0..)
     }
 
     /// The reverse sweep over entries; `see(place, part)` is told every cotangent that the op at a place passes on.

@@ -67,7 +67,7 @@ impl<V: Value> Nodes<V> {
 
     /// Appends a node of one or two parents; place 0 is no parent.
     ///
-    /// An unused second parent is marked by the node's own place.
+    /// An unused second parent is marked by the node's own place, or by the constants' in an input.
     #[inline(always)]
     pub(super) fn push(&self, partials: [V; 2], [p, q]: [u32; 2]) -> u32 {
         let own = self.arena.len();
@@ -82,8 +82,7 @@ impl<V: Value> Nodes<V> {
 
     /// Reverse sweep: the cotangents of `wrt`, `None` where no seed is reached from it.
     pub(super) fn reverse(&self, seeds: &[(u32, V)], wrt: impl Iterator<Item = u32> + Clone) -> Vec<Option<V>> {
-        // SAFETY: nothing below records on this tape: a scalar's arithmetic records nowhere.
-        let nodes = unsafe { self.arena.as_slice() };
+        let nodes = &*self.arena.read();
         let top = seeds.iter().map(|s| s.0).max().unwrap_or(0) as usize;
         let room = Room::new();
         // SAFETY: the room outlives the arena, which alone is within it.
@@ -108,28 +107,32 @@ impl<V: Value> Nodes<V> {
         parts
     }
 
-    /// The derivatives of the number at place `y` by the first `inputs` places after the constants', if each of them is an
-    /// ordinary number: what [`reverse`](Self::reverse) gives, without a list of what may be absent.
+    /// The derivatives of the number at place `y` by the first `inputs` places after the constants'; as in
+    /// [`reverse`](Self::reverse) where one is absent or zero, which takes a second look.
     #[inline]
-    pub(super) fn gradient(&self, y: u32, inputs: usize) -> Option<Vec<V>> {
-        // SAFETY: as in `reverse`.
-        let nodes = unsafe { self.arena.as_slice() };
-        let nodes = &nodes[..=y as usize];
-        let room = Room::new();
-        // SAFETY: the room outlives the arena, which alone is within it.
-        let mut adjoints = unsafe { Arena::within(Some(&room)) };
-        adjoints.extend(nodes.len() - 1, &number(0.0));
-        adjoints.push(number(1.0));
-        let adjoints = adjoints.as_mut_slice();
-        sweep(nodes, self.inputs.get(), adjoints);
-        let gradient = adjoints.get(1..=inputs)?;
-        gradient.iter().all(V::is_ordinary).then(|| gradient.to_vec())
+    pub(super) fn gradient(&self, y: u32, inputs: usize) -> Result<Vec<V>, Vec<Option<V>>> {
+        let nodes = &*self.arena.read();
+        {
+            let nodes = &nodes[..=y as usize];
+            let room = Room::new();
+            // SAFETY: the room outlives the arena, which alone is within it.
+            let mut adjoints = unsafe { Arena::within(Some(&room)) };
+            adjoints.extend(nodes.len() - 1, &number(0.0));
+            adjoints.push(number(1.0));
+            let adjoints = adjoints.as_mut_slice();
+            sweep(nodes, self.inputs.get(), adjoints);
+            if let Some(gradient) = adjoints.get(1..=inputs)
+                && gradient.iter().all(V::is_ordinary)
+            {
+                return Ok(gradient.to_vec());
+            }
+        }
+        Err(sweep::reverse(nodes, &[(y, number(1.0))], 1..=inputs as u32))
     }
 
     /// Forward sweep: the tangents of `outputs`, `None` where no seed reaches.
     pub(super) fn forward(&self, seeds: &[(u32, V)], outputs: &[u32]) -> Vec<Option<V>> {
-        // SAFETY: as in `reverse`.
-        sweep::forward(unsafe { self.arena.as_slice() }, seeds, outputs)
+        sweep::forward(&self.arena.read(), seeds, outputs)
     }
 }
 
