@@ -1,7 +1,7 @@
-//! Times every function at GradBench's sizes, one thread, on inputs of its distributions, and prints a table: the first
-//! run, which compiles, the median of the others, and beside them the times of the best other tool and of the
-//! hand-written C++ on the machine where the benchmark's page was made. That is another processor than yours: two loops by
-//! hand, timed first, say how they compare.
+//! Times the functions at GradBench's sizes, one thread, on inputs of its distributions (but `ht`, whose are files), and
+//! prints a table: the first run, which compiles, the median of the others, and beside them the times of the best other tool
+//! and of the hand-written C++ on the machine where the benchmark's page was made. That is another processor than yours: two
+//! loops by hand, timed first, say how they compare.
 //!
 //! `cargo run --release -p hypertape-gradbench --example times -- [module …]`
 #![forbid(unsafe_code)]
