@@ -110,7 +110,8 @@ fn steps_are_evaluated_as_often_as_storage_says() {
     };
     assert_eq!(evaluations(Storage::All), steps);
     assert_eq!(evaluations(Storage::Recompute), steps + steps * (steps - 1) / 2);
-    // Four states of 32 bytes, and their steps: with at most three evaluations beside the pullback, (4 + 3)!/(4! 3!) = 35 ≥ 20 steps.
+    // Four states of 32 bytes, and their steps: with at most three evaluations beside the pullback,
+    // (4 + 3)!/(4! 3!) = 35 ≥ 20 steps.
     let some = evaluations(Storage::Bytes(4 * 40));
     assert!(some > steps && some <= 3 * steps, "{some}");
 }

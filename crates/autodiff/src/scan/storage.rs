@@ -7,9 +7,9 @@ pub enum Storage {
     /// Every state: each step is evaluated once on the way there.
     #[default]
     All,
-    /// As many states as fit into so many bytes, each with the 8 bytes that say which it is, placed so that the fewest steps are evaluated again: with `s` states and
-    /// at most `r` evaluations of each step, `(s + r)! / (s! r!)` steps can be reversed. (Griewank, Walther: Revolve,
-    /// ACM TOMS 26, 2000.)
+    /// As many states as fit into so many bytes, each with a `usize` that says which it is, placed so that the fewest steps
+    /// are evaluated again: with `s` states and at most `r` evaluations of each step, `(s + r)! / (s! r!)` steps can be
+    /// reversed. (Griewank, Walther: Revolve, ACM TOMS 26, 2000.)
     Bytes(usize),
     /// The initial state only: `T(T + 1)/2` evaluations of the step for `T` steps.
     Recompute,

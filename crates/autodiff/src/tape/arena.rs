@@ -3,7 +3,7 @@
 //! This is the inner loop of recording scalar code: `RefCell<Vec>` costs a borrow flag and `Vec::push` a reload of
 //! three fields for every recorded operation. A short one allocates nothing.
 
-use super::buffer::Buffer;
+use super::buffer::{self, Buffer};
 use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -83,7 +83,7 @@ impl<T> Arena<T> {
     }
 
     /// Makes place for so many more, or as many as there can be, but for one at least.
-    fn reserve(&self, more: usize, exact: bool) {
+    fn reserve(&self, more: usize, small: bool) {
         let len = self.len.get() as usize;
         let more = more.min(u32::MAX as usize - len);
         assert!(
@@ -92,11 +92,12 @@ impl<T> Arena<T> {
             u32::MAX
         );
         assert!(self.readers.get() == 0, "tape: it is recorded on while a sweep goes over it");
-        let bytes = (len + more).checked_mul(size_of::<T>()).expect("tape: more bytes than there can be");
+        // Before the buffer is taken: nothing may panic while the elements are nobody's.
+        let layout = buffer::layout::<T>(len + more);
         let buffer = match self.buffer.take() {
-            Some(buffer) => buffer.grown(bytes, len * size_of::<T>()),
+            Some(buffer) => buffer.grown(layout, len * size_of::<T>()),
             None => {
-                let buffer = Buffer::new(bytes, align_of::<T>(), exact);
+                let buffer = Buffer::new(layout, small);
                 // SAFETY: the first `len` elements of the room are written, and move to a buffer with place for them.
                 unsafe { std::ptr::copy_nonoverlapping(self.start.get(), buffer.start().as_ptr().cast(), len) };
                 buffer
@@ -127,7 +128,8 @@ impl<T: Clone> Arena<T> {
     pub(super) fn extend(&self, count: usize, value: &T) {
         let (len, capacity) = (self.len.get() as usize, self.capacity.get() as usize);
         if capacity - len < count {
-            self.reserve(count, true);
+            // From the room just what is asked for; after that by doubling, or many short lists would be copied each time.
+            self.reserve(if capacity > Room::elements::<T>() { count.max(capacity) } else { count }, true);
             assert!(self.capacity.get() as usize - len >= count, "tape: more than {} inputs", u32::MAX);
         }
         // A carrier's clone that recorded here would have to stay within the place that there is.

@@ -25,10 +25,9 @@ pub(super) struct Buffer {
 
 impl Buffer {
     /// At least so many bytes: the largest buffer that is there, to go on growing, or if `small`, the smallest that will do.
-    pub(super) fn new(bytes: usize, align: usize, small: bool) -> Self {
-        let layout = layout(bytes, align.max(ALIGN));
+    pub(super) fn new(layout: Layout, small: bool) -> Self {
         Self::spare(layout, small).unwrap_or_else(|| {
-            assert!(bytes > 0, "a buffer has bytes");
+            assert!(layout.size() > 0, "a buffer has bytes");
             // SAFETY: not of zero size.
             let start = NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout));
             Self { start, layout }
@@ -36,8 +35,8 @@ impl Buffer {
     }
 
     /// At least so many bytes, of which the first `used` are those of this one.
-    pub(super) fn grown(self, bytes: usize, used: usize) -> Self {
-        let layout = layout(bytes, self.layout.align());
+    pub(super) fn grown(self, layout: Layout, used: usize) -> Self {
+        debug_assert_eq!(layout.align(), self.layout.align());
         if let Some(larger) = Self::spare(layout, false) {
             // SAFETY: two buffers, both of at least `used` bytes.
             unsafe { std::ptr::copy_nonoverlapping(self.start.as_ptr(), larger.start.as_ptr(), used) };
@@ -45,8 +44,8 @@ impl Buffer {
             return larger;
         }
         let before = ManuallyDrop::new(self);
-        // SAFETY: allocated with this layout; the new size is not zero, and a layout was made of it.
-        let start = unsafe { realloc(before.start.as_ptr(), before.layout, bytes) };
+        // SAFETY: allocated with this layout; the new size is not zero, and there is a layout of it.
+        let start = unsafe { realloc(before.start.as_ptr(), before.layout, layout.size()) };
         Self { start: NonNull::new(start).unwrap_or_else(|| handle_alloc_error(layout)), layout }
     }
 
@@ -103,8 +102,14 @@ impl Drop for Buffer {
     }
 }
 
-fn layout(bytes: usize, align: usize) -> Layout {
-    Layout::from_size_align(bytes, align).expect("tape: more bytes than there can be")
+/// The layout of a buffer for so many elements.
+///
+/// # Panics
+/// If there cannot be so many bytes.
+pub(super) fn layout<T>(count: usize) -> Layout {
+    let bytes = count.checked_mul(size_of::<T>());
+    let layout = bytes.and_then(|bytes| Layout::from_size_align(bytes, align_of::<T>().max(ALIGN)).ok());
+    layout.expect("tape: more bytes than there can be")
 }
 
 #[cfg(test)]
@@ -113,31 +118,33 @@ mod tests {
 
     #[test]
     fn two_buffers_are_kept_the_largest_that_are_not_too_large() {
-        let [small, middle, large] = [1000, 2000, 3000].map(|bytes| Buffer::new(bytes, 8, true));
+        let [small, middle, large] = [1000, 2000, 3000].map(|bytes| Buffer::new(layout::<u8>(bytes), true));
         let starts = [small.start(), middle.start(), large.start()];
         // In this order the small one has to make place.
         [small, large, middle].into_iter().for_each(Buffer::release);
-        let exact = Buffer::new(1500, 8, true);
+        let exact = Buffer::new(layout::<u8>(1500), true);
         assert_eq!((exact.start(), exact.bytes()), (starts[1], 2000));
         exact.release();
-        let growing = Buffer::new(10, 8, false);
+        let growing = Buffer::new(layout::<u8>(10), false);
         assert_eq!((growing.start(), growing.bytes()), (starts[2], 3000));
-        let grown = growing.grown(5000, 3000);
+        let grown = growing.grown(layout::<u8>(5000), 3000);
         assert_eq!(grown.bytes(), 5000);
-        Buffer::new(LARGEST + 1, 8, true).release();
-        assert!(Buffer::spare(layout(4000, ALIGN), true).is_none(), "what is too large is not kept");
+        Buffer::new(layout::<u8>(LARGEST + 1), true).release();
+        assert!(Buffer::spare(layout::<u8>(4000), true).is_none(), "what is too large is not kept");
         // Another alignment is never taken from what is kept.
-        assert_eq!(Buffer::new(100, 64, true).bytes(), 100);
+        #[repr(align(64))]
+        struct Line(#[expect(dead_code)] [u8; 64]);
+        assert_eq!(Buffer::new(layout::<Line>(2), true).bytes(), 128);
         grown.release();
-        assert_eq!(Buffer::new(4000, 16, true).bytes(), 5000);
+        assert_eq!(Buffer::new(layout::<u8>(4000), true).bytes(), 5000);
     }
 
     #[test]
     fn what_was_written_moves_along() {
-        let buffer = Buffer::new(16, 8, true);
+        let buffer = Buffer::new(layout::<u8>(16), true);
         // SAFETY: inside of the buffer.
         unsafe { buffer.start().as_ptr().write_bytes(7, 16) };
-        let buffer = buffer.grown(1 << 20, 16);
+        let buffer = buffer.grown(layout::<u8>(1 << 20), 16);
         // SAFETY: inside of the buffer, and written.
         let bytes = unsafe { std::slice::from_raw_parts(buffer.start().as_ptr(), 16) };
         assert_eq!(bytes, [7; 16]);
